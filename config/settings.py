@@ -1,0 +1,272 @@
+"""Settings of every salespulse process, read from `SALESPULSE_…` environment variables."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import Field, FilePath, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PREFIX = "SALESPULSE_"
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
+_SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>\d{1,5}))?")
+_SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+_MAX_PORT = 65535
+
+# Kafka allows 249 characters in a topic name; the longest suffix of ours takes less than 49 of them.
+_KafkaName = Annotated[str, Field(max_length=200)]
+_Port = Annotated[int, Field(ge=0, le=_MAX_PORT)]
+
+
+class SettingsError(ValueError):
+    """Settings that cannot be used; `faults` holds one line for each fault.
+
+    Reaction: stop the process with exit code 2 and show every line.
+    """
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        """Keep the faults and join them to the text of the error."""
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Settings(BaseSettings):
+    """Everything that differs between two installations; frozen, with secrets hidden in `repr`.
+
+    Read them with `load_settings`, which reports every fault at once in the house's words.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid", hide_input_in_errors=True
+    )
+
+    kafka: str = Field("127.0.0.1:9092", description="Bootstrap servers: `host:port`, several with commas.")
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="How to talk to the brokers."
+    )
+    kafka_sasl_mechanism: str | None = Field(None, description=f"One of {', '.join(_SASL_MECHANISMS)}.")
+    kafka_sasl_username: str | None = Field(None, description="SASL user.")
+    kafka_sasl_password: SecretStr | None = Field(None, description="SASL password.")
+    kafka_ssl_cafile: FilePath | None = Field(None, description="PEM file of the authorities to trust.")
+    kafka_ssl_certfile: FilePath | None = Field(None, description="PEM file of the client's certificate.")
+    kafka_ssl_keyfile: FilePath | None = Field(None, description="PEM file of the client's private key.")
+    redis_url: SecretStr | None = Field(None, description="`redis://…`; without it nothing is written to Redis.")
+    app_id: _KafkaName = Field("salespulse", description="Consumer group, and prefix of the internal topics.")
+    topic_prefix: _KafkaName = Field("sales", description="Prefix of the input and output topics.")
+    partitions: int = Field(4, ge=1, le=1024, description="Partitions of each input and internal topic.")
+    timezone: str = Field("Europe/Amsterdam", description="IANA zone whose days and weeks the KPIs follow.")
+    currency: str = Field("EUR", description="ISO 4217 code of the reporting currency.")
+    catalogue: Annotated[tuple[Path, ...], NoDecode] = Field(
+        (), description=f"Extra declaration files or folders, separated by `{os.pathsep}`."
+    )
+    http_host: str = Field("127.0.0.1", description="Address that the web servers listen on.")
+    http_port: _Port = Field(8080, description="Port of the view; 0 takes a free one.")
+    worker_http_port: _Port = Field(8081, description="Port of the worker; 0 takes a free one.")
+    http_token: SecretStr | None = Field(None, description="Bearer token that HTTP clients must send.")
+    flush_interval: float = Field(0.2, gt=0, le=10, description="Seconds between two flushes.")
+    log_format: Literal["console", "json"] = Field("console", description="Shape of the log lines.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", description="Lowest level that is logged."
+    )
+    clock: str = Field("wall", description="`wall`, or the RFC 3339 instant to read every KPI as of.")
+
+    @property
+    def kpis_topic(self) -> str:
+        """Name the output topic of the readings."""
+        return f"{self.topic_prefix}.kpis"
+
+    @property
+    def dead_letters_topic(self) -> str:
+        """Name the output topic of the events that were refused."""
+        return f"{self.topic_prefix}.dead-letters"
+
+    @property
+    def entities_topic(self) -> str:
+        """Name the internal topic of the merged entities."""
+        return f"{self.app_id}.entities"
+
+    @property
+    def cells_topic(self) -> str:
+        """Name the internal topic of the cells."""
+        return f"{self.app_id}.cells"
+
+    @property
+    def links_topic(self) -> str:
+        """Name the internal topic of the links from child to parent entities."""
+        return f"{self.app_id}.links"
+
+    def input_topic(self, name: str) -> str:
+        """Name the input topic with the suffix `name`, such as `deals`."""
+        return f"{self.topic_prefix}.{name}"
+
+    def fixed_clock_ms(self) -> int | None:
+        """Return the fixed instant in milliseconds since the epoch, rounded down; None for the wall clock."""
+        return None if self.clock == "wall" else _instant_ms(self.clock)
+
+    @field_validator("kafka")
+    @classmethod
+    def _check_servers(cls, text: str) -> str:
+        for server in text.split(","):
+            match = _SERVER.fullmatch(server.strip())
+            if match is None or not 0 < int(match["port"] or 9092) <= _MAX_PORT:
+                message = f"`{server}` is not a server; write `host:port`, and a comma between two of them"
+                raise ValueError(message)
+        return text
+
+    @field_validator("kafka_sasl_mechanism")
+    @classmethod
+    def _check_mechanism(cls, text: str | None) -> str | None:
+        if text is not None and text not in _SASL_MECHANISMS:
+            message = f"`{text}` is not supported; use one of {', '.join(_SASL_MECHANISMS)}"
+            raise ValueError(message)
+        return text
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+            message = "the value is not a Redis address; begin it with `redis://`, `rediss://` or `unix://`"
+            raise ValueError(message)
+        return url
+
+    @field_validator("app_id", "topic_prefix")
+    @classmethod
+    def _check_kafka_name(cls, text: str) -> str:
+        if not re.fullmatch(r"[A-Za-z0-9_-][A-Za-z0-9._-]*", text):
+            message = f"`{text}` cannot begin a topic name; use letters, digits, `_`, `-` and inner dots only"
+            raise ValueError(message)
+        return text
+
+    @field_validator("timezone")
+    @classmethod
+    def _check_timezone(cls, text: str) -> str:
+        try:
+            ZoneInfo(text)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            message = f"`{text}` is not an IANA time zone; use a name such as `Europe/Amsterdam` or `UTC`"
+            raise ValueError(message) from None
+        return text
+
+    @field_validator("currency")
+    @classmethod
+    def _check_currency(cls, text: str) -> str:
+        if not re.fullmatch(r"[A-Z]{3}", text):
+            message = f"`{text}` is not an ISO 4217 code; write three capital letters, such as `EUR`"
+            raise ValueError(message)
+        return text
+
+    @field_validator("catalogue", mode="before")
+    @classmethod
+    def _split_catalogue(cls, value: object) -> object:
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("catalogue")
+    @classmethod
+    def _check_catalogue(cls, paths: tuple[Path, ...]) -> tuple[Path, ...]:
+        missing = [f"`{path}` does not exist; name a file or folder that does" for path in paths if not path.exists()]
+        if missing:
+            raise ValueError("\n".join(missing))
+        return paths
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _raise_case(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+    @field_validator("clock")
+    @classmethod
+    def _check_clock(cls, text: str) -> str:
+        if text != "wall":
+            _instant_ms(text)
+        return text
+
+    @model_validator(mode="after")
+    def _check_security(self) -> Self:
+        faults = [*self._sasl_faults(), *self._ssl_faults()]
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
+
+    def _sasl_faults(self) -> Iterator[str]:
+        protocol = self.kafka_security_protocol
+        fields = ("kafka_sasl_mechanism", "kafka_sasl_username", "kafka_sasl_password")
+        for variable, value in ((_variable(field), getattr(self, field)) for field in fields):
+            if protocol.startswith("SASL_") and value is None:
+                yield f"`{variable}` is missing; `{_variable('kafka_security_protocol')}` = `{protocol}` needs it"
+            if not protocol.startswith("SASL_") and value is not None:
+                yield f"`{variable}` is set but unused; set `{_variable('kafka_security_protocol')}` to `SASL_SSL`"
+
+    def _ssl_faults(self) -> Iterator[str]:
+        for field in ("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile"):
+            if not self.kafka_security_protocol.endswith("SSL") and getattr(self, field) is not None:
+                yield f"`{_variable(field)}` is set but unused; set `{_variable('kafka_security_protocol')}` to `SSL`"
+        if self.kafka_ssl_keyfile is not None and self.kafka_ssl_certfile is None:
+            yield f"`{_variable('kafka_ssl_certfile')}` is missing; `{_variable('kafka_ssl_keyfile')}` needs it"
+
+
+def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from the environment and refuse misspelt ones.
+
+    Args:
+        environment: where unknown `SALESPULSE_…` names are looked for; the process's own by default.
+
+    Raises:
+        SettingsError: with one line for each fault, unknown names included.
+    """
+    faults = list(_unknown(os.environ if environment is None else environment))
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        raise SettingsError((*faults, *_worded(error))) from None
+    if faults:
+        raise SettingsError(tuple(faults))
+    return settings
+
+
+def _unknown(environment: Mapping[str, str]) -> Iterator[str]:
+    """Word the variables that carry our prefix but name no setting: a typo must not pass as a default."""
+    known = list(Settings.model_fields)
+    for name in sorted(environment):
+        field = name.lower().removeprefix(PREFIX.lower())
+        if name.upper().startswith(PREFIX) and field not in known:
+            close = difflib.get_close_matches(field, known, n=1)
+            remedy = f"use `{_variable(close[0])}`, or remove it" if close else "remove it"
+            yield f"`{name}` is not a setting; {remedy}"
+
+
+def _worded(error: ValidationError) -> Iterator[str]:
+    """Turn pydantic's report into the house's words; our own validators name the value where it is no secret."""
+    for fault in error.errors(include_url=False):
+        field = "".join(str(part) for part in fault["loc"][:1])
+        if fault["type"] == "value_error":
+            for line in fault["msg"].removeprefix("Value error, ").split("\n"):
+                yield f"`{_variable(field)}`: {line}" if field else line
+        else:
+            rule = fault["msg"].replace("Input should", "it must").replace("Path does", "the path does")
+            yield f"`{_variable(field)}` is `{fault['input']}`, but {rule.replace(chr(39), '`')}"
+
+
+def _variable(field: str) -> str:
+    return PREFIX + field.upper()
+
+
+def _instant_ms(text: str) -> int:
+    """Convert an RFC 3339 instant to milliseconds since the epoch, rounded down.
+
+    Raises:
+        ValueError: if the text is no instant, or has no offset from UTC.
+    """
+    if _INSTANT.fullmatch(text):
+        try:
+            return (datetime.fromisoformat(text.upper()) - _EPOCH) // timedelta(milliseconds=1)
+        except ValueError:
+            pass
+    message = f"`{text}` is neither `wall` nor an RFC 3339 instant; write it like `2026-01-31T12:00:00Z`"
+    raise ValueError(message)

@@ -1,0 +1,107 @@
+"""Cubes: which accumulators an entity feeds, at which time, and at which grains.
+
+A *cube* holds the measures that share source, event time and fan-out, and is filled by the rows of one contribution. A
+*cuboid* is one cube at one grain and one pane tier: the table whose rows are cells. A cuboid may have a *hidden dimension*
+that readings merge away: the currency of money, the log-bucket of a quantile, the instant of an age.
+"""
+
+import zlib
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple
+
+import msgspec
+from pydantic import BaseModel
+
+from config.declarations import ConversionEvent, DurationValue, Value, Where
+
+Hidden = Literal["none", "currency", "bucket", "instant"]
+
+
+class MeasureDef(NamedTuple):
+    """What one accumulator sums, over the entities (or list items) that meet `where`.
+
+    `sum` adds up `value`; `count` adds 1 for each that has a `value` (or for each, without one) and reaches `event`.
+    """
+
+    where: Where
+    agg: Literal["sum", "count"] = "count"
+    value: Value | None = None
+    event: ConversionEvent | None = None
+    within_ms: int | None = None
+
+
+class CubeKey(NamedTuple):
+    """The identity of a cube; `spread` spells the value whose bucket or instant is the hidden dimension."""
+
+    source: str
+    kind: Literal["timed", "stock", "population", "incomplete"]
+    at: str | None
+    shift_ms: int
+    fan_out: str | None
+    hidden: Hidden
+    spread: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cuboid:
+    """One cube at one grain and tier; its cells hold the accumulators of `measures`, in that order."""
+
+    id: int
+    cube: CubeKey
+    tier: str
+    grain: tuple[str, ...]
+    measures: tuple[int, ...]
+    """Positions in the cube's measures."""
+
+
+@dataclass(slots=True)
+class Cube:
+    """A cube under construction by `plan.compile_plan`, and after it the table of its parts."""
+
+    key: CubeKey
+    measures: list[MeasureDef] = field(default_factory=list)
+    spells: list[str] = field(default_factory=list)
+    asked: dict[tuple[str, tuple[str, ...]], set[int]] = field(default_factory=dict)
+    """Measures by (tier, grain)."""
+    dimensions: tuple[str, ...] = ()
+    cuboids: tuple[Cuboid, ...] = ()
+
+    def ask(self, measure: MeasureDef, tier: str, grain: tuple[str, ...]) -> int:
+        """Return the position of `measure`, which from now on is kept at `tier` and `grain`."""
+        text = spell(measure)
+        if text not in self.spells:
+            self.spells.append(text)
+            self.measures.append(measure)
+        position = self.spells.index(text)
+        self.asked.setdefault((tier, grain), set()).add(position)
+        return position
+
+    def close(self) -> None:
+        """Fix the dimensions and cuboids."""
+        grains = [grain for _, grain in self.asked]
+        self.dimensions = tuple(dict.fromkeys(dimension for grain in grains for dimension in grain))
+        self.cuboids = tuple(
+            Cuboid(self._id(tier, grain, chosen), self.key, tier, grain, chosen)
+            for (tier, grain), positions in sorted(self.asked.items())
+            for chosen in [tuple(sorted(positions))]
+        )
+
+    def _id(self, tier: str, grain: tuple[str, ...], positions: tuple[int, ...]) -> int:
+        """Return a number that changes whenever the meaning of the cuboid's cells does."""
+        return zlib.crc32(spell([self.key, tier, grain, [self.spells[i] for i in positions]]).encode())
+
+
+def spell(thing: object) -> str:
+    """Return the canonical text of a declaration part: equal texts mean the same thing."""
+
+    def plain(value: object) -> object:
+        if isinstance(value, BaseModel):
+            return value.model_dump(mode="json", exclude_none=True)
+        raise TypeError(f"cannot spell {value!r}")
+
+    return msgspec.json.encode(thing, enc_hook=plain, order="sorted").decode()
+
+
+def spread_of(value: DurationValue | str, where: Where) -> str:
+    """Return the spelling that sets apart cubes with a bucket or instant as hidden dimension."""
+    return spell([value, where])

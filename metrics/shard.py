@@ -1,0 +1,375 @@
+"""One shard: the entities of one partition number of all sources, and the cells they add up to.
+
+All state of a shard is here and all of it is a function of the events applied and of T: nothing depends on arrival order, batch
+borders or restarts. Records go in, `seal` hands out what has changed since the last one; the streams package makes one Kafka
+transaction of it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import Any, NamedTuple
+
+import msgspec
+
+from metrics.calendar import DAY_MS
+from metrics.cells import Codes, CubeCells, CuboidCells, Retention
+from metrics.contributions import NEVER
+from metrics.entities import DELETED, RECORD_VERSION, Entity, link, merge, newest_key
+from metrics.events import OrderKey, RejectedError
+from metrics.plan import Plan, SourcePlan
+from metrics.records import entity_key, is_progress, reference_key
+
+TOMBSTONE_RETENTION_MS = 400 * DAY_MS
+"""How long a deleted entity keeps its order keys."""
+CLOCK_TOLERANCE_US = 5 * 60 * 1_000_000
+"""How far `updated_at` may lie after the broker's time."""
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Record(NamedTuple):
+    """One record of a source topic."""
+
+    value: bytes | None
+    written_ms: int
+    """The broker's time."""
+    offset: int = -1
+
+
+class Link(NamedTuple):
+    """What a child tells its parent: the instant it carries, or None when it no longer counts there."""
+
+    relation: str
+    parent: str
+    child: str
+    key: OrderKey
+    instant: int | None
+
+
+class Rejected(NamedTuple):
+    """A record for the dead-letter topic."""
+
+    source: str
+    record: Record
+    reason: str
+
+
+class Misrouted(NamedTuple):
+    """An event of a new entity whose home is another shard."""
+
+    source: str
+    home: int
+    entity_id: str
+    record: Record
+
+
+@dataclass(slots=True)
+class Sealed:
+    """All that a flush must make durable together."""
+
+    entities: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    cells: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    misrouted: list[Misrouted] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        """Whether anything changed."""
+        return bool(self.entities or self.cells or self.links or self.rejected or self.misrouted)
+
+
+def _stay(_: str) -> int | None:
+    return None
+
+
+class Shard:
+    """Entities, timers and cells of one shard."""
+
+    def __init__(self, plan: Plan, now: int, home_of: Callable[[str], int | None] = _stay) -> None:
+        """Begin empty as of `now`; `home_of` tells the home shard of a new entity id, None when it is this one."""
+        self.plan = plan
+        self.now = now
+        self.counts: dict[tuple[str, str], int] = {}
+        """Events by (source, outcome)."""
+        self.watermarks: dict[str, int] = {}
+        """The greatest `updated_at` (ms) by source."""
+        self._home_of = home_of
+        self._codes = Codes()
+        self._retention = Retention(plan.calendar, now)
+        self._cubes = {s.source.key: [CubeCells(c, self._codes, plan.calendar) for c in s.cubes] for s in plan.sources.values()}
+        self._entities: dict[str, dict[str, bytes]] = {key: {} for key in plan.sources}
+        self._dirty: dict[str, set[str]] = {key: set() for key in plan.sources}
+        self._timers: list[tuple[int, str, str]] = []
+        self._due: dict[tuple[str, str], int] = {}
+        self._sealing = Sealed()
+
+    # --------------------------------------------------------------------------------------------------------- records in
+
+    def apply(self, source: str, records: Iterable[Record], *, repeat_links: bool = False) -> None:
+        """Apply records of one source topic in their order.
+
+        Args:
+            source: the key of the source.
+            records: what was read; null values are counted and left.
+            repeat_links: send the children's links even where they did not change: an earlier owner may have sent others in a
+                transaction that was aborted, and the parents may have read those.
+        """
+        plan = self.plan.sources[source]
+        decode = plan.schema.decode
+        entities = self._entities[source]
+        counts = dict.fromkeys(("applied", "duplicate", "stale", "rejected", "misrouted", "null"), 0)
+        for record in records:
+            if record.value is None:
+                counts["null"] += 1
+                continue
+            try:
+                event = decode(record.value)
+                if event.key[1] > record.written_ms * 1000 + CLOCK_TOLERANCE_US:
+                    raise RejectedError(
+                        "field `updated_at`: lies more than 5 minutes after the broker's time; check the producer's clock"
+                    )
+            except RejectedError as error:
+                self._sealing.rejected.append(Rejected(source, record, str(error)))
+                counts["rejected"] += 1
+                continue
+            packed = entities.get(event.entity_id)
+            if packed is None:
+                home = self._home_of(event.entity_id)
+                if home is not None:
+                    self._sealing.misrouted.append(Misrouted(source, home, event.entity_id, record))
+                    counts["misrouted"] += 1
+                    continue
+                old = None
+            else:
+                old = plan.codec.decode(packed)
+            new, outcome = merge(plan.schema, old, event)
+            counts[outcome] += 1
+            if event.key[1] > self.watermarks.get(source, 0) * 1000:
+                self.watermarks[source] = event.key[1] // 1000
+            if new is not None:
+                self._change(plan, event.entity_id, old, new, repeat_links=repeat_links)
+            elif repeat_links:
+                self._send_links(plan, event.entity_id, old, old, repeat=True)
+        for outcome, n in counts.items():
+            if n:
+                self.counts[source, outcome] = self.counts.get((source, outcome), 0) + n
+
+    def apply_links(self, links: Iterable[Link]) -> None:
+        """Apply what children tell their parents."""
+        for sent in links:
+            plan = self.plan.sources[sent.relation.partition(".")[0]]
+            packed = self._entities[plan.source.key].get(sent.parent)
+            old = None if packed is None else plan.codec.decode(packed)
+            new = link(old, plan.schema, sent.relation, sent.child, (sent.key, sent.instant))
+            if new is not None:
+                self._change(plan, sent.parent, old, new)
+
+    def advance(self, now: int) -> None:
+        """Move T forward: re-apply the entities whose contributions change by themselves, and drop panes out of retention.
+
+        A T before the present one is ignored: a shard's time never goes back.
+        """
+        if now <= self.now:
+            return
+        due = self._due_until(now)
+        before, self.now = self.now, now
+        for source, entity_id in due:
+            self._reapply(source, entity_id, before)
+        if self._retention.reaches(now):
+            self.fold()
+            self._retention.move(now)
+            for table in (t for cubes in self._cubes.values() for cube in cubes for t in cube.cuboids):
+                table.drop_old(self._retention.first[table.cuboid.tier])
+
+    def _due_until(self, now: int) -> list[tuple[str, str]]:
+        due: list[tuple[str, str]] = []
+        while self._timers and self._timers[0][0] <= now:
+            at, source, entity_id = heappop(self._timers)
+            if self._due.get((source, entity_id)) == at:
+                del self._due[source, entity_id]
+                due.append((source, entity_id))
+        return due
+
+    # -------------------------------------------------------------------------------------------------------------- change
+
+    def _change(self, plan: SourcePlan, entity_id: str, old: Any, new: Entity, *, repeat_links: bool = False) -> None:
+        source = plan.source.key
+        self._entities[source][entity_id] = plan.codec.encode(new)
+        self._dirty[source].add(entity_id)
+        if plan.code is None:
+            return
+        contribute = plan.code.contribute
+        rows, due = contribute(new, self.now)
+        cubes = self._cubes[source]
+        if old is None:
+            for cube, after in zip(cubes, rows, strict=True):
+                if after:
+                    cube.add += after
+        else:
+            for cube, before, after in zip(cubes, contribute(old, self.now)[0], rows, strict=True):
+                if before != after:
+                    cube.take_out += before
+                    cube.add += after
+        self._set_timer(source, entity_id, new, due)
+        if plan.as_child:
+            self._send_links(plan, entity_id, old, new, repeat=repeat_links)
+
+    def _reapply(self, source: str, entity_id: str, before: int) -> None:
+        """Replace what an entity contributed as of `before` by what it contributes now."""
+        plan = self.plan.sources[source]
+        entity = plan.codec.decode(self._entities[source][entity_id])
+        if entity.deleted and self._forget_at(entity) <= self.now:
+            del self._entities[source][entity_id]
+            self._dirty[source].add(entity_id)
+            return
+        assert plan.code is not None  # only sources that contribute have timers
+        rows, due = plan.code.contribute(entity, self.now)
+        for cube, old, new in zip(self._cubes[source], plan.code.contribute(entity, before)[0], rows, strict=True):
+            if old != new:
+                cube.take_out += old
+                cube.add += new
+        self._set_timer(source, entity_id, entity, due)
+
+    def _set_timer(self, source: str, entity_id: str, entity: Any, due: int) -> None:
+        if entity.deleted:
+            due = self._forget_at(entity)
+        key = source, entity_id
+        if due == NEVER:
+            self._due.pop(key, None)
+        elif self._due.get(key) != due:
+            self._due[key] = due
+            heappush(self._timers, (due, source, entity_id))
+
+    @staticmethod
+    def _forget_at(entity: Any) -> int:
+        key: OrderKey = (entity.overrides or {}).get(DELETED, entity.key)
+        return key[1] // 1000 + TOMBSTONE_RETENTION_MS
+
+    def _send_links(self, plan: SourcePlan, entity_id: str, old: Any, new: Any, *, repeat: bool) -> None:
+        """Tell the parents what they must know of a changed child: removal at the old one first, then the new one."""
+        if plan.code is None or new is None:
+            return
+        nothing = (None,) * len(plan.as_child)
+        before = nothing if old is None else plan.code.links(old)
+        after = plan.code.links(new)
+        if before == after and not repeat:
+            return
+        key = newest_key(new)
+        for relation, was, is_now in zip(plan.as_child, before, after, strict=True):
+            if was is not None and (is_now is None or is_now[0] != was[0]):
+                self._sealing.links.append(Link(relation.name, was[0], entity_id, key, None))
+            if is_now is not None and (repeat or is_now != was):
+                self._sealing.links.append(Link(relation.name, is_now[0], entity_id, key, is_now[1]))
+
+    # --------------------------------------------------------------------------------------------------------- records out
+
+    def fold(self) -> None:
+        """Fold the pending rows of all cubes into their cells."""
+        for cubes in self._cubes.values():
+            for cube in cubes:
+                cube.fold(self._retention)
+
+    def seal(self) -> Sealed:
+        """Return all that changed since the last seal, as records; the shard goes on from here."""
+        self.fold()
+        sealed, self._sealing = self._sealing, Sealed()
+        for source, dirty in self._dirty.items():
+            entities = self._entities[source]
+            sealed.entities += [(entity_key(source, i), entities.get(i)) for i in dirty]
+            if self.plan.sources[source].source.broadcast:
+                sealed.cells += [self._reference(source, i) for i in dirty]
+            dirty.clear()
+        for table in self._tables():
+            if table.dirty:
+                sealed.cells += table.seal()
+        return sealed
+
+    def _tables(self) -> Iterator[CuboidCells]:
+        return (table for cubes in self._cubes.values() for cube in cubes for table in cube.cuboids)
+
+    def _reference(self, source: str, entity_id: str) -> tuple[bytes, bytes | None]:
+        """Return the record that gives the view a rate or a plan whole; None once it is deleted or while it is incomplete."""
+        plan = self.plan.sources[source]
+        packed = self._entities[source].get(entity_id)
+        entity = None if packed is None else plan.codec.decode(packed)
+        key = reference_key(source, entity_id)
+        if entity is None or entity.deleted or not _complete(plan, entity):
+            return key, None
+        return key, _encode({n: getattr(entity.data, n) for n in plan.schema.names})
+
+    @property
+    def size(self) -> int:
+        """The number of entities."""
+        return sum(len(entities) for entities in self._entities.values())
+
+    @property
+    def too_old(self) -> int:
+        """Cell changes left out because their pane had fallen out of retention."""
+        return sum(cube.too_old for cubes in self._cubes.values() for cube in cubes)
+
+    # ------------------------------------------------------------------------------------------------------------ recovery
+
+    def restore(self, entities: Mapping[bytes, bytes], published: Mapping[bytes, bytes]) -> None:
+        """Take over the committed entities, and rebuild the cells from them.
+
+        Cells are a pure function of the entities and T, so they are computed anew each time; what differs from the published
+        ones (other declarations, another T) goes out with the next seal.
+
+        Raises:
+            UnreadableRecordError: an entity record is damaged or of another release.
+        """
+        pending = 0
+        for key, value in entities.items():
+            source, _, entity_id = key.decode().partition("/")
+            plan = self.plan.sources.get(source)
+            if plan is None:
+                continue
+            entity = _decode(plan, key, value)
+            self._entities[source][entity_id] = value
+            if plan.code is None:
+                continue
+            rows, due = plan.code.contribute(entity, self.now)
+            for cube, new in zip(self._cubes[source], rows, strict=True):
+                if new:
+                    cube.add += new
+            self._set_timer(source, entity_id, entity, due)
+            pending += 1
+            if pending % _RESTORE_FOLD == 0:
+                self.fold()
+        self.fold()
+        self._sealing.cells = self._differences(published)
+
+    def _differences(self, published: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes | None]]:
+        current = dict(record for table in self._tables() for record in table.seal())
+        for source, plan in self.plan.sources.items():
+            if plan.source.broadcast:
+                current.update(self._reference(source, i) for i in self._entities[source])
+        gone = [(k, None) for k in published if k not in current and not is_progress(k)]
+        return [*gone, *((k, v) for k, v in current.items() if published.get(k) != v)]
+
+
+_RESTORE_FOLD = 20_000
+
+
+class UnreadableRecordError(Exception):
+    """A stored record that this release cannot read."""
+
+
+def _decode(plan: SourcePlan, key: bytes, value: bytes) -> Any:
+    try:
+        entity = plan.codec.decode(value)
+    except msgspec.MsgspecError as error:
+        raise UnreadableRecordError(
+            f"entity record `{key.decode()}` cannot be read ({error}); it is damaged, or its source is declared otherwise now: "
+            "delete the entities topic and replay the sources, or bring the declaration back"
+        ) from error
+    if entity.record_version != RECORD_VERSION:
+        raise UnreadableRecordError(
+            f"entity record `{key.decode()}` has version {entity.record_version}, this release reads {RECORD_VERSION}; "
+            "run the release that wrote it, or delete the entities topic and replay the sources"
+        )
+    return entity
+
+
+def _complete(plan: SourcePlan, entity: Any) -> bool:
+    return all(getattr(entity.data, n) is not None for n, f in plan.source.fields.items() if f.required)

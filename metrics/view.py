@@ -1,0 +1,246 @@
+"""The view: cells of all shards merged, and every series read as of T.
+
+Shards send the absolute value of each changed cell, so the newest per (cell, shard) counts and repeated delivery has no effect.
+A tick re-reads only the series whose sums, period, rates, plans or label values changed.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any, NamedTuple
+
+import msgspec
+
+from metrics.calendar import Window, bounds
+from metrics.currency import Rate, Rates
+from metrics.evaluate import Context, GreatestAge, Result
+from metrics.plan import NOW, Plan, SeriesPlan
+from metrics.plans import PlanRecord, Plans
+from metrics.records import PROGRESS, REFERENCE, cells_key
+from metrics.windows import Dims, RunningWindows
+
+_decode = msgspec.msgpack.Decoder().decode
+
+
+class Reading(NamedTuple):
+    """The value of one series as of T."""
+
+    series: SeriesPlan
+    window: Window
+    dims: Dims
+    result: Result
+
+
+class Progress(NamedTuple):
+    """A shard's last sign of life."""
+
+    as_of: int
+    written_ms: int
+    watermarks: dict[str, int]
+
+
+Readings = dict[tuple[int, Window], dict[Dims, Result]]
+"""By (position of the series in the plan, window), then by dimension values."""
+
+
+class View:
+    """Merged cells, and the readings as of the last tick."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Begin without cells."""
+        self.plan = plan
+        self.readings: Readings = {(i, w): {} for i, s in enumerate(plan.series) for w in s.windows}
+        self.progress: dict[int, Progress] = {}
+        self.as_of: int | None = None
+        self._tables = {
+            i: RunningWindows(c, {*plan.windows[i], *([NOW] if c.tier == "stock" else [])}, plan.calendar, plan.currency)
+            for i, c in plan.cuboids.items()
+        }
+        self._latest: dict[int, dict[bytes, list[int]]] = defaultdict(dict)
+        self._references: dict[str, dict[tuple[int, str], Mapping[str, Any]]] = {
+            k: {} for k, s in plan.declarations.sources.items() if s.broadcast
+        }
+        self._references_changed = True
+        self._rates = Rates(plan.currency, plan.declarations.defaults.fx.max_age)
+        self._plans = Plans()
+        self._day = -1
+        self._readers = self._index()
+
+    def _index(self) -> dict[tuple[int, Window], list[tuple[int, Window]]]:
+        """Return which series windows read each (cuboid, window)."""
+        readers: dict[tuple[int, Window], list[tuple[int, Window]]] = defaultdict(list)
+        for i, series in enumerate(self.plan.series):
+            for window in series.windows:
+                for read in set(series.node.reads(window)):
+                    readers[read].append((i, window))
+        return readers
+
+    # ---------------------------------------------------------------------------------------------------------- records in
+
+    def apply(self, shard: int, key: bytes, value: bytes | None) -> None:
+        """Take one record of a shard's partition of the cells topic; records of unknown cuboids are left."""
+        parts = cells_key(key)
+        kind = parts[0]
+        if kind == PROGRESS:
+            if value is not None:
+                self.progress[shard] = Progress(**_decode(value))
+        elif kind == REFERENCE:
+            self._refer(shard, parts[1], parts[2], value)
+        else:
+            table = self._tables.get(kind)
+            if table is not None:
+                self._cell(table, shard, key, parts, value)
+
+    def _cell(self, table: RunningWindows, shard: int, key: bytes, parts: list[Any], value: bytes | None) -> None:
+        latest = self._latest[shard]
+        after: list[int] | None = None if value is None else _decode(value)
+        before = latest.get(key)
+        if after is None:
+            if before is None:
+                return
+            del latest[key]
+            delta = [-b for b in before]
+        else:
+            latest[key] = after
+            delta = after if before is None else [a - b for a, b in zip(after, before, strict=True)]
+        table.add(parts[1], tuple(parts[2:]), delta)
+
+    def _refer(self, shard: int, source: str, entity_id: str, value: bytes | None) -> None:
+        records = self._references.get(source)
+        if records is None:
+            return
+        if value is None:
+            records.pop((shard, entity_id), None)
+        else:
+            records[shard, entity_id] = _decode(value)
+        self._references_changed = True
+
+    # ---------------------------------------------------------------------------------------------------------------- tick
+
+    def tick(self, as_of: int) -> list[Reading]:
+        """Evaluate as of T; return the readings that changed, with value None and no reason for a series that is no more."""
+        for table in self._tables.values():
+            table.move(as_of)
+        day = self.plan.calendar.current_day(as_of)
+        everything = self._references_changed or day != self._day
+        if self._references_changed:
+            self._look_up_references()
+        self._day, self.as_of = day, as_of
+        context = Context(as_of, self.plan.calendar, self._rates, self._plans, self._tables)
+        changed: list[Reading] = []
+        for (i, window), dims in self._to_read(everything=everything).items():
+            changed += self._read(i, window, dims, context)
+        return changed
+
+    def _to_read(self, *, everything: bool) -> dict[tuple[int, Window], set[Dims] | None]:
+        """Return what must be read again, by series window; None for all of its rows."""
+        wanted: dict[tuple[int, Window], set[Dims] | None] = {}
+        changed = {(t, w): dims for t, table in self._tables.items() for w, dims in table.changed.items() if dims}
+        for read, dims in changed.items():
+            for reader in self._readers.get(read, ()):
+                already = wanted.setdefault(reader, set())
+                if already is not None:
+                    already |= dims
+        for i, series in enumerate(self.plan.series):
+            whole = everything or isinstance(series.node, GreatestAge)
+            population = set() if series.population is None else changed.get((series.population, NOW), set())
+            for window in series.windows:
+                if whole:
+                    wanted[i, window] = None
+                elif population:
+                    already = wanted.setdefault((i, window), set())
+                    if already is not None:
+                        already |= population
+        for _, table in self._tables.items():
+            for dims in table.changed.values():
+                dims.clear()
+        return wanted
+
+    def _read(self, index: int, window: Window, some: set[Dims] | None, context: Context) -> Iterator[Reading]:
+        series = self.plan.series[index]
+        results = self.readings[index, window]
+        domain = self._domain(series, some)
+        for dims in domain:
+            result = series.node.read(context, window, dims)
+            if results.get(dims) != result:
+                results[dims] = result
+                yield Reading(series, window, dims, result)
+        gone = [d for d in (list(results) if some is None else some) if d in results and d not in domain]
+        for dims in gone:
+            del results[dims]
+            yield Reading(series, window, dims, Result(None))
+
+    def _domain(self, series: SeriesPlan, some: set[Dims] | None) -> set[Dims]:
+        """Return the rows that exist, among `some` or all: declared label values and those of live entities."""
+        if series.population is None:
+            return {()}
+        alive = self._tables[series.population].sums[NOW]
+        domain = {d for d in (alive if some is None else some) if d in alive and self._allows(series, d)}
+        domain.update(d for d in series.declared if some is None or d in some)
+        return domain
+
+    @staticmethod
+    def _allows(series: SeriesPlan, dims: Dims) -> bool:
+        return all(a is None or d in a for a, d in zip(series.allowed, dims, strict=True))
+
+    # ---------------------------------------------------------------------------------------------------------- references
+
+    def _look_up_references(self) -> None:
+        fx = self.plan.declarations.defaults.fx
+        self._rates = Rates(self.plan.currency, fx.max_age, _rates(self._references.get(fx.source, {})))
+        self._plans = Plans(self._plan_records())
+        self._references_changed = False
+
+    def _plan_records(self) -> Iterator[PlanRecord]:
+        source = self.plan.declarations.sources.get("plan")
+        if source is None:
+            return
+        scope_fields = [(name, d if isinstance(d, str) else d.field) for name, d in source.dimensions.items()]
+        for (_, plan_id), data in sorted(self._references["plan"].items()):
+            scope = frozenset((name, data[f]) for name, f in scope_fields if data[f] is not None)
+            amount = data["amount_minor"] if data["amount_minor"] is not None else data["value"]
+            if amount is None:
+                continue
+            currency = data["currency"] if data["amount_minor"] is not None else None
+            yield PlanRecord(
+                plan_id, data["kind"], data["metric"], data["period"], scope, Fraction(amount), currency, data["submitted_at"]
+            )
+
+    # ------------------------------------------------------------------------------------------------------------- reading
+
+    def incomplete(self) -> Iterator[tuple[str, str, int]]:
+        """Yield (source, reason, number) of entities, or parts of them, that do not count."""
+        for source, cuboid in self.plan.incomplete.items():
+            for dims, parts in self._tables[cuboid].sums[NOW].items():
+                yield source, dims[0], parts[None][0]
+
+    def unconverted(self) -> dict[str, int]:
+        """Return, by currency, in how many (cell row, day) sums an amount waits for a rate, at the total grain."""
+        waiting: dict[str, int] = {}
+        for cuboid, table in self._tables.items():
+            if table.cuboid.cube.hidden != "currency" or table.cuboid.grain:
+                continue
+            seen = {hidden for sums in table.sums.values() for parts in sums.values() for hidden in parts}
+            for currency, day in seen:
+                if self._rates.factor(currency, self._day if day is None else day) is None:
+                    waiting[currency] = waiting.get(currency, 0) + 1
+            del cuboid
+        return waiting
+
+    def all_readings(self) -> Iterator[Reading]:
+        """Yield every reading as of the last tick."""
+        for (i, window), results in self.readings.items():
+            series = self.plan.series[i]
+            for dims, result in results.items():
+                yield Reading(series, window, dims, result)
+
+    def window_ends(self, window: Window) -> tuple[int, int]:
+        """Return the ends [S, E) of a window as of the last tick."""
+        found = bounds(window, self.as_of or 0, self.plan.calendar)
+        return found.start, found.end
+
+
+def _rates(records: Mapping[tuple[int, str], Mapping[str, Any]]) -> Iterable[Rate]:
+    by_id = sorted(records.items(), key=lambda item: item[0][1])
+    return (Rate(d["base"], d["quote"], d["rate_date"], Decimal(d["rate"])) for _, d in by_id)
