@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from config.declarations import (
     Aggregate,
     Conversion,
+    DurationValue,
     Kpi,
     Measure,
     MeasureSpec,
@@ -21,15 +22,9 @@ from config.declarations import (
 from config.document import Loc
 from config.fields import Found, check_field, check_where, find
 from config.known import Known
-from config.parse import did_you_mean
+from config.parse import did_you_mean, not_computed
 
-_LATER = "is not computed yet; remove the declaration or wait for a release that has it"
 _QUANTILES = {"p50", "p90", "p95", "p99"}
-
-
-def not_computed(what: str) -> str:
-    """Return the refusal of something that the model has and no release computes."""
-    return f"{what} {_LATER}"
 
 
 @dataclass(frozen=True)
@@ -68,15 +63,14 @@ class Aggregated:
             )
         if self.at is not None:
             yield from _at(source, self.at, (*self.loc, "at"))
-        yield from check_where(source, self.where, (*self.loc, "where"))
+        yield from check_where(source, self.where, (*self.loc, "where"), in_list=True)
         if self.value:
             yield from _value(source, self.value, (*self.loc, "value"))
         yield from self._where_items(source)
 
     def items_of(self, source: Source) -> str | None:
         """Return the list field whose items are aggregated, or None for the entities themselves."""
-        value = self.value
-        use = find(source, value.money or value.number or "") if value else None
+        use = find(source, self.value.money or "") if self.value else None
         return use.items_of if use else None
 
     def _aggs(self) -> Iterator[Found]:
@@ -100,14 +94,20 @@ class Aggregated:
         value = self.value or Value(number="")
         if agg == "count_distinct":
             return not_computed("`agg: count_distinct`")
-        if value.age_of and self.at is not None:
+        return self._refused_age(agg) if value.age_of else self._refused_value(agg, value)
+
+    def _refused_age(self, agg: Aggregate) -> str | None:
+        if self.at is not None:
             return "`value.age_of` is an age as of T; use it in a `state`, or `duration` here"
-        if value.age_of and agg != "max":
-            return not_computed(f"`agg: {agg}` of an age")
-        if agg in {"min", "max"} and not value.age_of:
+        return None if agg == "max" else not_computed(f"`agg: {agg}` of an age")
+
+    def _refused_value(self, agg: Aggregate, value: Value) -> str | None:
+        if agg in {"min", "max"}:
             return not_computed(f"`agg: {agg}` of anything but an age in a `state` (there: max)")
-        if agg in _QUANTILES and value.money:
-            return not_computed(f"`agg: {agg}` of money")
+        if agg == "mean" and value.money:
+            return "a mean of money is the ratio of a sum and a count, each with its currencies; declare a `ratio`"
+        if agg in _QUANTILES and not value.duration:
+            return not_computed(f"`agg: {agg}` of anything but a duration")
         return None
 
     def _where_items(self, source: Source) -> Iterator[Found]:
@@ -171,17 +171,29 @@ def _value(source: Source, value: Value, loc: Loc) -> Iterator[Found]:
             wrong = f"source `{source.key}` has no `currency` for the amounts of `{value.money}`"
             yield (*loc, "money"), f"{wrong}; declare the field that has it"
     if value.weight:
-        yield from check_field(source, value.weight, {"decimal"}, (*loc, "weight"))
+        yield from _weight(source, value.weight, (*loc, "weight"))
     if value.number:
         yield from _number(source, value.number, (*loc, "number"))
     if value.age_of:
         yield from check_field(source, value.age_of, {"timestamp"}, (*loc, "age_of"))
     if value.duration:
-        starts = value.duration.from_
-        for index, start in enumerate(value.duration.starts):
-            part: Loc = ("from",) if isinstance(starts, str) else ("from", index)
-            yield from check_field(source, start, {"timestamp"}, (*loc, "duration", *part))
-        yield from check_field(source, value.duration.to, {"timestamp"}, (*loc, "duration", "to"))
+        yield from check_duration(source, value.duration, (*loc, "duration"))
+
+
+def check_duration(source: Source, duration: DurationValue, loc: Loc) -> Iterator[Found]:
+    """Yield what keeps the ends of a duration from being instants of the entity."""
+    for index, start in enumerate(duration.starts):
+        part: Loc = ("from",) if isinstance(duration.from_, str) else ("from", index)
+        yield from check_field(source, start, {"timestamp"}, (*loc, *part))
+    yield from check_field(source, duration.to, {"timestamp"}, (*loc, "to"))
+
+
+def _weight(source: Source, path: str, loc: Loc) -> Iterator[Found]:
+    use = find(source, path)
+    if use and use.type.type == "decimal" and path not in source.derived:
+        yield loc, not_computed(f"a `weight` that is not derived, as `{path}` is not,")
+    else:
+        yield from check_field(source, path, {"decimal"}, loc)
 
 
 def _number(source: Source, path: str, loc: Loc) -> Iterator[Found]:
@@ -189,4 +201,4 @@ def _number(source: Source, path: str, loc: Loc) -> Iterator[Found]:
     if use and use.type.type == "decimal":
         yield loc, not_computed(f"`value.number` of the decimal field `{path}`")
     else:
-        yield from check_field(source, path, {"integer", "decimal"}, loc, in_list=True)
+        yield from check_field(source, path, {"integer", "decimal"}, loc)

@@ -7,7 +7,7 @@ from config.check_plan import missing_in_plans
 from config.declarations import Derived, Dimension, Kpi, Ratio
 from config.fields import Found, find
 from config.known import Known
-from config.parse import did_you_mean
+from config.parse import did_you_mean, not_computed
 
 
 def check_grains(kpi: Kpi, known: Known) -> Iterator[Found]:
@@ -54,8 +54,11 @@ def _missing_here(aggregated: Aggregated, dimension: str, known: Known) -> Itera
         yield f"source `{source.key}` has no dimension `{dimension}`{did_you_mean(dimension, source.dimensions)}"
         return
     field = source.dimensions[dimension]
+    value = aggregated.value
     use = find(source, field.field if isinstance(field, Dimension) else field)
-    if use and use.items_of and use.items_of != aggregated.items_of(source):
+    if use and use.items_of and use.items_of == aggregated.items_of(source) and value and value.weight:
+        yield not_computed(f"dimension `{dimension}` of the items of `{use.items_of}` with a `weight`")
+    elif use and use.items_of and use.items_of != aggregated.items_of(source):
         yield (
             f"dimension `{dimension}` groups the items of `{use.items_of}`, and what is aggregated belongs to the "
             f"whole `{source.key}`, so the groups would not add up; leave it out or take a value of `{use.items_of}`"

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 
-from config.aggregated import Aggregated, aggregates, inline, not_computed, sides
-from config.check_grains import check_grains
+from config.aggregated import Aggregated, aggregates, check_duration, inline, sides
+from config.check_grains import check_grains, used_kpis
 from config.check_plan import CALENDAR, check_plan
 from config.check_shown import check_shown
 from config.declarations import (
@@ -23,7 +23,7 @@ from config.document import Loc
 from config.expression import FUNCTIONS, aliases
 from config.fields import Found, check_field, find
 from config.known import Known
-from config.parse import did_you_mean
+from config.parse import did_you_mean, not_computed
 
 _ENDINGS = ("_numerator", "_denominator", "_samples", "_target")
 _HOURS = ("1h", "24h")
@@ -176,10 +176,7 @@ def _conversion(kpi: Conversion, known: Known) -> Iterator[Found]:
     if source and kpi.event.field:
         yield from check_field(source, kpi.event.field, {"timestamp"}, ("event", "field"))
     if source and kpi.event.duration:
-        loc = ("event", "duration")
-        for start in kpi.event.duration.starts:
-            yield from check_field(source, start, {"timestamp"}, (*loc, "from"))
-        yield from check_field(source, kpi.event.duration.to, {"timestamp"}, (*loc, "to"))
+        yield from check_duration(source, kpi.event.duration, ("event", "duration"))
 
 
 def _ratio(kpi: Ratio, known: Known) -> Iterator[Found]:
@@ -228,8 +225,12 @@ def _reference(key: str, loc: Loc, known: Known) -> Iterator[Found]:
 
 
 def _derived(kpi: Derived, known: Known) -> Iterator[Found]:
+    if not any(part.kpi for part in kpi.inputs.values()):
+        yield ("inputs",), "no input is a `kpi`, which the series have their labels from; add one"
     for alias, part in kpi.inputs.items():
         loc = ("inputs", alias)
+        if part.kpi and part.offset and _offsets(part.kpi, known, ()):
+            yield (*loc, "offset"), not_computed("`offset` of a kpi that has an offset itself")
         if alias in FUNCTIONS:
             yield loc, f"alias `{alias}` is the name of a function; give it another name"
         if part.kpi:
@@ -242,6 +243,16 @@ def _derived(kpi: Derived, known: Known) -> Iterator[Found]:
         if part.plan:
             yield from check_plan(part.plan, (*loc, "plan"), known)
     yield from _expression(kpi)
+
+
+def _offsets(key: str, known: Known, above: tuple[str, ...]) -> bool:
+    """Tell whether a KPI looks at a previous window, itself or through what it is made of."""
+    kpi = known.kpis.get(key)
+    if kpi is None or key in above:
+        return False
+    if isinstance(kpi, Derived) and any(part.offset for part in kpi.inputs.values()):
+        return True
+    return any(_offsets(part, known, (*above, key)) for part in used_kpis(kpi))
 
 
 def _expression(kpi: Derived) -> Iterator[Found]:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from config.aggregated import not_computed
 from config.declarations import PlanInput
 from config.document import Loc
 from config.fields import Found
 from config.known import Known
-from config.parse import did_you_mean
+from config.parse import did_you_mean, not_computed
 
 CALENDAR = ("mtd", "qtd", "ytd", "prev_month", "prev_quarter")
 """The windows that are a calendar period for which plans are made."""

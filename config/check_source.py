@@ -1,11 +1,12 @@
 """Whether a source's own names agree with each other and with the other sources."""
 
 from collections.abc import Iterator
+from keyword import iskeyword
 
 from config.declarations import Dimension, LeastOverChildren, Source, StageProbability
 from config.fields import Found, check_field, check_where, find
 from config.known import Known
-from config.parse import did_you_mean
+from config.parse import did_you_mean, not_computed
 
 _LABELS = ("string", "enum", "integer", "boolean")
 """The types whose values can be the labels of a series."""
@@ -13,7 +14,7 @@ _LABELS = ("string", "enum", "integer", "boolean")
 
 def check_source(source: Source, known: Known) -> Iterator[Found]:
     """Yield every fault of a source that fits its model."""
-    yield from _lists(source)
+    yield from _fields(source)
     if source.exists_from:
         yield from check_field(source, source.exists_from, {"timestamp"}, ("exists_from",))
     if source.currency:
@@ -25,7 +26,7 @@ def check_source(source: Source, known: Known) -> Iterator[Found]:
                 (*loc, "field"),
                 f"source `{source.key}` has no field `{rule.field}`{did_you_mean(rule.field, source.fields)}",
             )
-        yield from check_where(source, rule.where, (*loc, "where"))
+        yield from check_where(_plain(source), rule.where, (*loc, "where"))
     for name, dimension in source.dimensions.items():
         yield from _dimension(source, name, dimension)
     for name, derived in source.derived.items():
@@ -35,9 +36,18 @@ def check_source(source: Source, known: Known) -> Iterator[Found]:
             yield from _chance(source, name, derived.stage_probability)
 
 
-def _lists(source: Source) -> Iterator[Found]:
+def _plain(source: Source) -> Source:
+    """Return the source without its derived fields, where only what an event says may be asked."""
+    return source.model_copy(update={"derived": {}})
+
+
+def _fields(source: Source) -> Iterator[Found]:
     for name, field in source.fields.items():
+        if iskeyword(name):
+            yield ("fields", name), not_computed(f"a field of the name `{name}`")
         for inner, part in field.fields.items():
+            if iskeyword(inner):
+                yield ("fields", name, "fields", inner), not_computed(f"a field of the name `{inner}`")
             if part.type in {"list", "times"}:
                 yield (
                     ("fields", name, "fields", inner),
@@ -66,7 +76,7 @@ def _least(source: Source, name: str, least: LeastOverChildren, known: Known) ->
             f"derived field `{name}` has the name of a field of source `{source.key}`; give it another",
         )
     if least.not_before:
-        yield from check_field(source, least.not_before.field, {"timestamp"}, (*loc, "not_before", "field"))
+        yield from check_field(_plain(source), least.not_before.field, {"timestamp"}, (*loc, "not_before", "field"))
     if least.over not in known.sources_at:
         yield (*loc, "over"), f"source `{least.over}` is not declared{did_you_mean(least.over, known.sources_at)}"
     child = known.sources.get(least.over)
@@ -75,7 +85,7 @@ def _least(source: Source, name: str, least: LeastOverChildren, known: Known) ->
     if child.broadcast:
         yield (*loc, "over"), f"source `{child.key}` is broadcast and has no parents; name a source of events"
     # Links are made from what a child is told itself: its own derived fields would make them depend on a third source.
-    plain = child.model_copy(update={"derived": {}})
+    plain = _plain(child)
     yield from check_field(plain, least.parent, {"string"}, (*loc, "parent"))
     yield from check_field(plain, least.least, {"timestamp"}, (*loc, "least"))
     yield from check_where(plain, least.where, (*loc, "where"))
@@ -88,7 +98,7 @@ def _chance(source: Source, name: str, chance: StageProbability) -> Iterator[Fou
             ("derived", name),
             f"derived field `{name}` has the name of a field of source `{source.key}`; give it another",
         )
-    plain = source.model_copy(update={"derived": {}})
+    plain = _plain(source)
     yield from check_field(plain, chance.own, {"decimal"}, (*loc, "own"))
     yield from check_field(plain, chance.pipeline, {"string", "enum"}, (*loc, "pipeline"))
     yield from check_field(plain, chance.stage, {"string", "enum"}, (*loc, "stage"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from config.declarations import Condition, FieldType, Scalar, Source, Where
 from config.document import Loc
-from config.parse import did_you_mean
+from config.parse import did_you_mean, not_computed
 
 Found = tuple[Loc, str]
 """Where inside a declaration, and what is wrong there."""
@@ -59,21 +59,28 @@ def check_field(
     elif use.type.type not in kinds:
         yield loc, f"field `{path}` is of type {use.type.type}; name a field of type {' or '.join(sorted(kinds))}"
     elif use.items_of and not in_list:
-        yield (
-            loc,
-            f"field `{path}` has a value for each item of `{use.items_of}`; name a field of the `{source.key}` itself",
-        )
+        yield loc, _each_item(source, path, use.items_of)
 
 
-def check_where(source: Source, where: Where, loc: Loc) -> Iterator[Found]:
-    """Yield what is wrong with the conditions: unknown fields, and values that the field cannot have."""
+def _each_item(source: Source, path: str, items: str) -> str:
+    return f"field `{path}` has a value for each item of `{items}`; name a field of the `{source.key}` itself"
+
+
+def check_where(source: Source, where: Where, loc: Loc, *, in_list: bool = False) -> Iterator[Found]:
+    """Yield what is wrong with the conditions: fields that cannot be asked, and values that the field cannot have."""
     for path, condition in where.items():
         use = find(source, path)
         if use is None:
             yield (*loc, path), f"source `{source.key}` has no field `{path}`{did_you_mean(path, names(source))}"
             continue
+        if use.items_of and not in_list:
+            yield (*loc, path), _each_item(source, path, use.items_of)
+        if isinstance(condition, Condition) and condition.in_ == ():
+            yield (*loc, path, "in"), "`in` is empty, which nothing is; list at least one value"
         for part, value in _compared(condition):
-            wrong = _order(path, use.type) if part[-1:] and part[-1] in _BOUNDS else _equal(path, use.type, value)
+            wrong = (
+                _order(source, path, use.type) if part[-1:] and part[-1] in _BOUNDS else _equal(path, use.type, value)
+            )
             if wrong:
                 yield (*loc, path, *part), wrong
 
@@ -95,7 +102,9 @@ def _compared(condition: Scalar | Condition) -> Iterator[tuple[Loc, Scalar]]:
             yield (bound,), getattr(condition, bound)
 
 
-def _order(path: str, field: FieldType) -> str | None:
+def _order(source: Source, path: str, field: FieldType) -> str | None:
+    if path in source.derived and field.type in _NUMBERS:
+        return not_computed(f"a comparison with the derived field `{path}`")
     if field.type in _NUMBERS:
         return None
     return f"field `{path}` is of type {field.type} and has no order; compare it by a value, in, not or exists"

@@ -6,6 +6,7 @@ pipelines of the same name, and adds to `defaults`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, TypeVar
@@ -69,10 +70,7 @@ def load(paths: Sequence[Path] = (), *, shipped: bool = True) -> Declarations:
     Raises:
         DeclarationFaults: Anything is wrong anywhere; it holds every fault with file, line and column.
     """
-    layers = [_layer(path) for path in paths]
-    if shipped:
-        with as_file(files("config") / "catalogue") as folder:
-            layers.insert(0, _layer(folder))
+    layers = [*([_shipped()] if shipped else []), *(_layer(path) for path in paths)]
     faults = [fault for layer in layers for fault in layer.faults]
     known = _parsed(layers, faults)
     faults += check(known)
@@ -82,6 +80,13 @@ def load(paths: Sequence[Path] = (), *, shipped: bool = True) -> Declarations:
 
 
 # --------------------------------------------------------------------------------------------------------------- layers
+
+
+@cache
+def _shipped() -> _Layer:
+    """Return the catalogue that is part of the package: it cannot change while we run, so it is read once."""
+    with as_file(files("config") / "catalogue") as folder:
+        return _layer(folder)
 
 
 def _layer(path: Path) -> _Layer:

@@ -39,9 +39,14 @@ _PATTERNS = {
 """In words, the patterns of the models."""
 
 
+def not_computed(what: str) -> str:
+    """Return the refusal of something that can be declared and that no release computes."""
+    return f"{what} is not computed yet; remove the declaration or wait for a release that has it"
+
+
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """Return the remedy for a `wrong` name: the nearest known one, or else all of them."""
-    names = sorted(known)
+    names = sorted(name for name in known if name != wrong)
     near = get_close_matches(wrong, names, n=1)
     if near:
         return f"; did you mean `{near[0]}`?"
@@ -60,15 +65,18 @@ def parse(model: type[_M], place: Place, noun: str, faults: list[Fault]) -> _M |
 
 
 def _negative_inside(content: Any) -> Any:
-    """Move a `negative` that is written beside the `duration` of a value or an event into it, where the models have it."""
+    """Move a `negative` that stands beside the `duration` of a value or an event into it, where the models have it."""
     if isinstance(content, list):
         return [_negative_inside(item) for item in content]
     if not isinstance(content, dict):
         return content
     inside = {key: _negative_inside(value) for key, value in content.items()}
     for span in (inside.get("value"), inside.get("event")):
-        if isinstance(span, dict) and isinstance(span.get("duration"), dict) and "negative" in span:
-            span["duration"].setdefault("negative", span.pop("negative"))
+        if not isinstance(span, dict) or "negative" not in span:
+            continue
+        duration = span.get("duration")
+        if isinstance(duration, dict) and "negative" not in duration:
+            duration["negative"] = span.pop("negative")
     return inside
 
 

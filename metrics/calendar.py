@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
+_SECOND_MS = 1_000
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
@@ -56,7 +57,9 @@ def parse_instant(text: str) -> int:
     except ValueError:
         instant = None
     if instant is None or instant.tzinfo is None or len(text) < len("2026-01-01T00:00Z") or text[10] not in "Tt ":
-        raise ValueError(f"`{text}` is not an RFC 3339 instant; write one with its offset, such as 2026-10-05T08:00:00.000Z")
+        raise ValueError(
+            f"`{text}` is not an RFC 3339 instant; write one with its offset, such as 2026-10-05T08:00:00.000Z"
+        )
     if not _EPOCH <= instant < _LATEST:
         raise ValueError(f"`{text}` lies outside the years {_FIRST_YEAR} to {_LAST_YEAR - 1}")
     return to_ms(instant)
@@ -120,8 +123,8 @@ def _transitions(zone: str) -> tuple[list[int], list[int]]:
         after = offset_at(day_ms + DAY_MS)
         if after != offsets[-1]:
             low, high = day_ms, day_ms + DAY_MS
-            while high - low > 1000:
-                middle = (low + high) // 2000 * 1000
+            while high - low > _SECOND_MS:
+                middle = (low + high) // (2 * _SECOND_MS) * _SECOND_MS
                 low, high = (middle, high) if offset_at(middle) == offsets[-1] else (low, middle)
             starts.append(high)
             offsets.append(after)
@@ -137,7 +140,7 @@ class Window(NamedTuple):
     @property
     def tier(self) -> str:
         """The pane tier that the window sums over."""
-        if self.token == "now":
+        if self.token == "now":  # noqa: S105 (the token of a window)
             return STOCK
         return MINUTE if self.token in _ROLLING_HOURS else DAY
 
@@ -157,7 +160,7 @@ def bounds(window: Window, as_of: int, calendar: BusinessCalendar) -> Bounds:
     Rolling hours take whole minute panes, the oldest included; longer windows take whole local days.
     """
     token = window.token
-    if token == "now":
+    if token == "now":  # noqa: S105 (the token of a window)
         return Bounds(PaneRange(0, 1), as_of, as_of, None)
     if token in _ROLLING_HOURS:
         return _rolling_hours(int(token[:-1]), as_of, previous=window.previous)

@@ -1,8 +1,8 @@
 """Cells: the signed integer accumulators of one shard, filled by columns.
 
-Expanding each contribution to all its grains and panes event by event is what costs; so a shard appends the changed rows of a
-flush to two lists per cube (to add, to take out) and folds them once: per cuboid one grouped sum. The event-by-event fold is
-the plain version that the tests compare with.
+Expanding each contribution to all its grains and panes event by event is what costs; so a shard appends the changed
+rows of a flush to two lists per cube (to add, to take out) and folds them once: per cuboid one grouped sum. The
+event-by-event fold is the plain version that the tests compare with.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,11 +12,10 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.calendar import DAY, HOUR_MS, MINUTE, MINUTE_MS, STOCK, BusinessCalendar
-from metrics.contributions import Row
+from metrics.calendar import DAY, MINUTE, MINUTE_MS, STOCK, BusinessCalendar
+from metrics.contributions import Row  # noqa: TC001 (beside what it annotates)
 from metrics.cubes import Cube, Cuboid
 
-MINUTES_KEPT_MS = 25 * HOUR_MS
 DAYS_KEPT = 2 * 365 + 1
 _CUTOFF_STEP_MS = 10 * MINUTE_MS
 UNKNOWN = "unknown"
@@ -26,6 +25,7 @@ _SAFE_SUM = 2**62
 Key = int | tuple[int, ...]
 """A cell within its cuboid: pane and dimension codes, packed."""
 _encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(list[int] | str).decode
 
 
 class Codes(dict[Any, int]):
@@ -45,9 +45,10 @@ class Codes(dict[Any, int]):
 class Retention:
     """The oldest panes that are kept; moves on as T does, never back."""
 
-    def __init__(self, calendar: BusinessCalendar, now: int) -> None:
+    def __init__(self, calendar: BusinessCalendar, now: int, minutes_kept_ms: int) -> None:
         """Keep what windows as of `now` and later can reach."""
         self._calendar = calendar
+        self._minutes_kept_ms = minutes_kept_ms
         self._now = -1
         self.first: dict[str, int] = {MINUTE: 0, DAY: 0, STOCK: 0}
         self.move(now)
@@ -59,8 +60,8 @@ class Retention:
     def move(self, now: int) -> None:
         """Follow T to `now`."""
         self._now = now - now % _CUTOFF_STEP_MS
-        self.first[MINUTE] = (self._now - MINUTES_KEPT_MS) // MINUTE_MS
-        self.first[DAY] = self._calendar.day_of(self._now) - DAYS_KEPT + 1
+        self.first[MINUTE] = (self._now - self._minutes_kept_ms) // MINUTE_MS
+        self.first[DAY] = self._calendar.current_day(self._now) - DAYS_KEPT + 1
 
 
 class CubeCells:
@@ -89,9 +90,7 @@ class CubeCells:
         count = len(rows)
         first_dimension = 1 if self._timed else 0
         first_measure = first_dimension + len(self.cube.dimensions) + self._has_hidden
-        dims = {
-            name: self._coded(columns[first_dimension + i]) for i, name in enumerate(self.cube.dimensions)
-        }
+        dims = {name: self._coded(columns[first_dimension + i]) for i, name in enumerate(self.cube.dimensions)}
         if self._has_hidden:
             column = columns[first_measure - 1]
             numeric = self.cube.key.hidden in NUMERIC_HIDDEN
@@ -134,7 +133,7 @@ class CuboidCells:
         self._names = codes.names
         self._numeric_hidden = cuboid.cube.hidden in NUMERIC_HIDDEN
         self._parts = 1 + len(cuboid.grain) + (cuboid.cube.hidden != "none")
-        # A pane and a dimension code are both below 2**31, so they share one integer; a bucket or an instant is not a code.
+        # A pane and a dimension code are both below 2**31 and share one integer; a bucket or an instant is not a code.
         self._packs = bool(cuboid.grain) or cuboid.cube.hidden == "currency"
 
     def add(self, keys: list[NDArray[np.int64]], values: list[NDArray[Any]]) -> None:
@@ -182,7 +181,7 @@ class CuboidCells:
         """Yield the records of the cells that changed since the last seal; None for a cell that is no more."""
         for key in self.dirty:
             cell = self.cells.get(key)
-            yield self._record_key(key), None if cell is None else _encode(cell)
+            yield self._record_key(key), None if cell is None else encode_sums(cell)
         self.dirty.clear()
 
     def _pane(self, key: Key) -> int:
@@ -198,11 +197,26 @@ class CuboidCells:
         return _encode((self.cuboid.id, self._pane(key), *(names[c] for c in codes)))
 
 
+def encode_sums(sums: list[int]) -> bytes:
+    """Return the record of a cell: its sums, as one text where they are too large for msgpack's integers."""
+    try:
+        return _encode(sums)
+    except OverflowError:
+        return _encode(" ".join(map(str, sums)))
+
+
+def decode_sums(value: bytes) -> list[int]:
+    """Return the sums that a cell's record holds."""
+    sums: list[int] | str = _decode(value)
+    return [int(s) for s in sums.split()] if isinstance(sums, str) else sums
+
+
 def _signed(columns: Sequence[Sequence[int]], added: int) -> list[NDArray[Any]]:
     """Return the measures as arrays, negative from row `added` on; exact for any size of amount."""
     result: list[NDArray[Any]] = []
     for column in columns:
-        if max(max(column), -min(column)) * len(column) < _SAFE_SUM:
+        largest = max(map(abs, column))
+        if largest * len(column) < _SAFE_SUM:
             array: NDArray[Any] = np.fromiter(column, np.int64, len(column))
         else:
             array = np.array(column, dtype=object)

@@ -1,14 +1,13 @@
-"""Contributions: what one entity adds to each cube as of T, compiled from the declarations to one Python function a source.
+"""Contributions: what one entity adds to each cube as of T, compiled from the declarations to a function a source.
 
-`contribute(entity, now)` returns the rows of every cube and the instant from which they would be others by themselves. A row is
-``(time ms, dimension values..., hidden value, measures...)``; stocks have no time, cubes without a hidden dimension no hidden
-value. The text is generated, as dataclasses and attrs do, because interpreting the YAML for each event costs several times the
-work itself. All names in it come from declarations that the loader has validated.
+`contribute(entity, now)` returns the rows of every cube and the instant from which they would be others by themselves.
+A row is ``(time ms, dimension values..., hidden value, measures...)``; stocks have no time, cubes without a hidden
+dimension no hidden value. The text is generated, as dataclasses and attrs do, because interpreting the YAML for each
+event costs several times the work itself. All names in it come from declarations that the loader has validated.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from config.declarations import Condition, Declarations, Dimension, DurationValue, LeastOverChildren, Source, Where
@@ -69,7 +68,7 @@ def fan_out_of(source: Source, grain: Sequence[str]) -> str | None:
 def least(
     children: Mapping[str, Mapping[str, Child]] | None, relation: str, not_before: int, now: int, change: int
 ) -> tuple[int | None, int]:
-    """Return the least carried instant in [not_before, now), and the earlier of `change` and the next that comes into it."""
+    """Return the least carried instant in [not_before, now), and when that may change, at the latest at `change`."""
     best: int | None = None
     if children:
         for _, instant in children.get(relation, {}).values():
@@ -89,9 +88,19 @@ def round_half_even(numerator: int, denominator: int) -> int:
     return quotient + (twice > denominator or (twice == denominator and quotient & 1))
 
 
-def compile_source(source: Source, cubes: Sequence[Cube], all_relations: Sequence[Relation], declarations: Declarations) -> SourceCode:
+def compile_source(
+    source: Source, cubes: Sequence[Cube], all_relations: Sequence[Relation], declarations: Declarations
+) -> SourceCode:
     """Compile the contributions and links of `source`; its incomplete cube is the last of `cubes`."""
     return _Compiler(source, cubes, all_relations, declarations).build()
+
+
+def compile_complete(source: Source, declarations: Declarations) -> Callable[[Any], bool]:
+    """Compile whether the fields of a record of `source` hold all that it must have."""
+    compiler = _Compiler(source, (), (), declarations)
+    missing = " or ".join(f"({m})" for _, m in compiler.requirements()) or "False"
+    complete: Callable[[Any], bool] = eval(f"lambda data: not ({missing})", compiler.scope)  # noqa: S307 (as compile_source)
+    return complete
 
 
 class _Compiler:
@@ -103,14 +112,17 @@ class _Compiler:
         self.parents = [r for r in all_relations if r.child_source == source.key]
         self.relations = {r.name: r for r in all_relations if r.parent_source == source.key}
         self.scope: dict[str, Any] = {
-            "NEVER": NEVER, "NOTHING": tuple(() for _ in cubes), "bucket": bucket, "least": least, "round_half_even": round_half_even,
+            "NEVER": NEVER,
+            "NOTHING": tuple(() for _ in cubes),
+            "bucket": bucket,
+            "least": least,
+            "round_half_even": round_half_even,
             "STAGES": {
                 (pipeline, stage): s.chance.as_integer_ratio()
                 for pipeline, stages in declarations.pipelines.items()
                 for stage, s in stages.items()
             },
-            "Decimal": Decimal,
-        }  # fmt: skip
+        }
         self.head: list[str] = []
         self.known: dict[str, str] = {}
         self.loops: dict[str, list[str]] = {}
@@ -136,9 +148,9 @@ class _Compiler:
         exec(compile(text, f"<contributions of {self.source.key}>", "exec"), self.scope)  # noqa: S102 (see the module's first lines)
         return SourceCode(self.scope["contribute"], self.scope["links"], text)
 
-    # -------------------------------------------------------------------------------------------------------- completeness
+    # ----------------------------------------------------------------------------------------------------- completeness
 
-    def _requirements(self) -> list[tuple[str, str]]:
+    def requirements(self) -> list[tuple[str, str]]:
         """Return (field, expression that is true while it is missing)."""
         always = [(n, f"data.{n} is None") for n, f in self.source.fields.items() if f.required]
         sometimes = [
@@ -148,7 +160,7 @@ class _Compiler:
 
     def _missing(self) -> list[str]:
         lines = []
-        for field, missing in self._requirements():
+        for field, missing in self.requirements():
             constant = self._constant((*(() for _ in self.cubes[:-1]), ((f"missing_{field}", 1),)))
             lines.append(f"    if {missing}: return {constant}, NEVER")
         return lines
@@ -160,7 +172,7 @@ class _Compiler:
             conditions = f"{parent} is not None and {instant} is not None and {self._plain_where(relation.over.where)}"
             found.append(f"(({parent}, {instant}) if {conditions} else None)")
         nothing = self._constant(tuple(None for _ in self.parents))
-        missing = " or ".join(f"({m})" for _, m in self._requirements()) or "False"
+        missing = " or ".join(f"({m})" for _, m in self.requirements()) or "False"
         return [
             "def links(entity):",
             f"    if entity.deleted or (entity.key[0] < 0 and not entity.overrides): return {nothing}",
@@ -179,7 +191,7 @@ class _Compiler:
         self.scope[name] = value
         return name
 
-    # -------------------------------------------------------------------------------------------------------- expressions
+    # ------------------------------------------------------------------------------------------------------ expressions
 
     def _once(self, name: str, *lines: str) -> str:
         """Put `lines`, which define `name`, at the head of the function, once."""
@@ -193,17 +205,20 @@ class _Compiler:
         derived = self.source.derived.get(path)
         if derived is None:
             name = f"f_{path}"
-            default = f"; {name} = 1 if {name} is None else {name}" if path == "quantity" else ""
-            return self._once(name, f"{name} = data.{path}{default}")
+            default = self.source.fields[path].default
+            otherwise = "" if default is None else f"; {name} = {default!r} if {name} is None else {name}"
+            return self._once(name, f"{name} = data.{path}{otherwise}")
         name = f"d_{path}"
         if name in self.known:
             return name
         if derived.least_over_children is not None:
             bound = derived.least_over_children.not_before
             floor = f"{self._field(bound.field)} - {bound.minus}" if bound else "-NEVER"
-            return self._once(name, f"{name}, nxt = least(entity.children, '{self.source.key}.{path}', {floor}, now, nxt)")
+            return self._once(
+                name, f"{name}, nxt = least(entity.children, '{self.source.key}.{path}', {floor}, now, nxt)"
+            )
         spec = derived.stage_probability
-        assert spec is not None  # DerivedField holds exactly one of the two
+        assert spec is not None  # noqa: S101 (DerivedField holds exactly one of the two)
         own = f"data.{spec.own}"
         stage = f"STAGES.get(({self._field(spec.pipeline)}, {self._field(spec.stage)}))"
         return self._once(name, f"{name} = {stage} if {own} is None else {own}.as_integer_ratio()")
@@ -311,20 +326,22 @@ class _Compiler:
             return amount
         chance = self._field(weight)
         counted = self._constant(((f"no_{weight}", 1),))
-        self._once(f"note {weight}", f"if {chance} is None and {self._where(measure.where, item=False)}: notes += {counted}")
+        self._once(
+            f"note {weight}", f"if {chance} is None and {self._where(measure.where, item=False)}: notes += {counted}"
+        )
         conditions.append(f"{chance} is not None")
         return f"round_half_even({amount} * {chance}[0], {chance}[1])"
 
     def _reached(self, cube: Cube, measure: MeasureDef) -> str:
         event, within = measure.event, measure.within_ms
-        assert event is not None and within is not None and cube.key.at is not None  # noqa: PT018 (set together by plan.py)
+        assert event is not None and within is not None and cube.key.at is not None  # noqa: PT018, S101 (set together by plan.py)
         if event.duration is not None:
             span = self._duration(event.duration, measure.where)
             return f"{span} is not None and {span} <= {within // 1000}"
         reached, base = self._field(event.field or ""), self._field(cube.key.at)
         return f"{reached} is not None and 0 <= {reached} - {base} < {within}"
 
-    # -------------------------------------------------------------------------------------------------------------- cubes
+    # ------------------------------------------------------------------------------------------------------------ cubes
 
     def _cube(self, index: int, cube: Cube) -> list[str]:
         """Return the lines that set `r<index>`."""
@@ -340,7 +357,11 @@ class _Compiler:
                 *(f"v{i}" for i in range(len(values))),
             )
         )
-        fill = self._rows_of_items(index, key.fan_out, values, row) if key.fan_out else self._single_row(index, values, row)
+        fill = (
+            self._rows_of_items(index, key.fan_out, values, row)
+            if key.fan_out
+            else self._single_row(index, values, row)
+        )
         if key.kind == "timed":
             at = self._field(key.at or "")
             return [
@@ -360,7 +381,9 @@ class _Compiler:
             return "True"
         at = self._field(field)
         return self._once(
-            "live", f"live = {at} is not None and {at} < now", f"if not live and {at} is not None and {at} < nxt: nxt = {at} + 1"
+            "live",
+            f"live = {at} is not None and {at} < now",
+            f"if not live and {at} is not None and {at} < nxt: nxt = {at} + 1",
         )
 
     def _hidden(self, cube: Cube) -> str:
@@ -369,7 +392,7 @@ class _Compiler:
                 return self._field(self.source.currency or "")
             case "bucket":
                 value = cube.measures[0].value
-                assert value is not None and value.duration is not None  # noqa: PT018 (set together by plan.py)
+                assert value is not None and value.duration is not None  # noqa: PT018, S101 (set together by plan.py)
                 return f"bucket({self._duration(value.duration, cube.measures[0].where)})"
             case "instant":
                 value = cube.measures[0].value
@@ -379,7 +402,9 @@ class _Compiler:
 
     def _dimension(self, name: str) -> str:
         dimension = dimension_of(self.source, name)
-        variable = f"item.{dimension.field.partition('.')[2]}" if "." in dimension.field else self._field(dimension.field)
+        variable = (
+            f"item.{dimension.field.partition('.')[2]}" if "." in dimension.field else self._field(dimension.field)
+        )
         if not dimension.values:
             return variable
         listed = self._constant(frozenset(dimension.values))

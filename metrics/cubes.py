@@ -1,8 +1,8 @@
 """Cubes: which accumulators an entity feeds, at which time, and at which grains.
 
 A *cube* holds the measures that share source, event time and fan-out, and is filled by the rows of one contribution. A
-*cuboid* is one cube at one grain and one pane tier: the table whose rows are cells. A cuboid may have a *hidden dimension*
-that readings merge away: the currency of money, the log-bucket of a quantile, the instant of an age.
+*cuboid* is one cube at one grain and one pane tier: the table whose rows are cells. A cuboid may have a *hidden
+dimension* that readings merge away: the currency of money, the log-bucket of a quantile, the instant of an age.
 """
 
 import zlib

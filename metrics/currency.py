@@ -1,4 +1,4 @@
-"""Money: minor units of ISO 4217 currencies, and exact conversion into the reporting currency at the reading (KPIS 0.5)."""
+"""Money: minor units of ISO 4217 currencies, and exact conversion into the reporting currency at the reading."""
 
 from bisect import bisect_right
 from collections.abc import Iterable
@@ -9,9 +9,30 @@ from typing import NamedTuple
 from metrics.calendar import DAY_MS
 
 _EXPONENTS = {
-    **dict.fromkeys("BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF".split(), 0),
-    **dict.fromkeys("BHD IQD JOD KWD LYD OMR TND".split(), 3),
-    **dict.fromkeys("CLF UYW".split(), 4),
+    **dict.fromkeys(
+        (
+            "BIF",
+            "CLP",
+            "DJF",
+            "GNF",
+            "ISK",
+            "JPY",
+            "KMF",
+            "KRW",
+            "PYG",
+            "RWF",
+            "UGX",
+            "UYI",
+            "VND",
+            "VUV",
+            "XAF",
+            "XOF",
+            "XPF",
+        ),
+        0,
+    ),
+    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
+    **dict.fromkeys(("CLF", "UYW"), 4),
 }
 """ISO 4217 exponents that are not 2."""
 
@@ -48,7 +69,7 @@ class Rates:
         self._factors: dict[tuple[str, int], Fraction | None] = {}
 
     def factor(self, currency: str, day: int) -> Fraction | None:
-        """Return what one minor unit of `currency` is worth on `day` in reporting minor units; None without a usable rate."""
+        """Return the worth of one minor unit of `currency` on `day` in reporting minor units; None without a rate."""
         if currency == self.reporting:
             return Fraction(1)
         key = currency, day

@@ -1,7 +1,7 @@
 """Shards and a view in one process: the whole computation without Kafka.
 
-The embedded mode, `report`, the tests and the benchmarks of the core run on it. Links and misrouted events travel between the
-shards as they would through their topic.
+The embedded mode, `report`, the tests and the benchmarks of the core run on it. Links and misrouted events travel
+between the shards as they would through their topic.
 """
 
 from collections import defaultdict

@@ -1,17 +1,20 @@
 """Entities: the merged latest state of each keyed thing, last writer wins per field (KPIS 1.2).
 
-Most entities only ever see puts, so one order key stands for all fields; `overrides` names only the fields whose key differs.
-Every override is newer than the entity's own key. An entity is kept as msgpack bytes, which are also its changelog record.
+Most entities only ever see puts, so one order key stands for all fields; `overrides` names only the fields whose key
+differs. Every override is newer than the entity's own key. An entity is kept as msgpack bytes, which are also its
+changelog record.
 """
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import UNSET, Struct
 from msgspec.structs import astuple
 
 from metrics.events import Event, OrderKey, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DELETED = "deleted"
 """The name under which the deletion flag keeps its order key."""
@@ -78,7 +81,8 @@ class EntityCodec:
 def merge(schema: Schema, old: Entity | None, event: Event) -> tuple[Entity | None, str]:
     """Return the state after `event`, or None when it changes nothing, and the outcome.
 
-    The outcome is ``applied``, ``duplicate`` (the same order key again) or ``stale`` (all it says is older than the state).
+    The outcome is ``applied``, ``duplicate`` (the same order key again) or ``stale`` (all it says is older than the
+    state).
     """
     key = event.key
     if old is None:
@@ -88,7 +92,7 @@ def merge(schema: Schema, old: Entity | None, event: Event) -> tuple[Entity | No
             return None, "duplicate" if key == old.key else "stale"
         if old.overrides is None:
             return Entity(key, event.data, children=old.children), "applied"
-        return _put_under_overrides(schema, old, event), "applied"
+        return _put_under_overrides(old, event), "applied"
     named = _named(schema, event)
     overrides = dict(old.overrides or {})
     winning = [(name, value) for name, value in named if key > _key_of(old, name)]
@@ -143,7 +147,7 @@ def _named(schema: Schema, event: Event) -> list[tuple[str, Any]]:
     return named
 
 
-def _put_under_overrides(schema: Schema, old: Entity, event: Event) -> Entity:
+def _put_under_overrides(old: Entity, event: Event) -> Entity:
     """Return the state after a put that is newer than the entity's key but maybe older than some of its overrides."""
     overrides = {n: k for n, k in (old.overrides or {}).items() if k > event.key}
     data = msgspec.structs.replace(event.data)
@@ -170,7 +174,8 @@ def _set(data: Any, name: str, value: Any) -> None:
 def link(old: Entity | None, schema: Schema, relation: str, child: str, state: Child) -> Entity | None:
     """Return the parent with `child`'s newest carried instant, or None when it has that or a newer one already.
 
-    The same key again replaces: a child that merged an older patch says something new under the key of its newest event.
+    The same key again replaces: a child that merged an older patch says something new under the key of its newest
+    event.
     """
     parent = Entity(NEVER_PUT, schema.state_type()) if old is None else old
     siblings = (parent.children or {}).get(relation, {})
@@ -184,10 +189,3 @@ def link(old: Entity | None, schema: Schema, relation: str, child: str, state: C
 def newest_key(entity: Entity) -> OrderKey:
     """Return the order key of the newest event that the state holds."""
     return max((entity.key, *(entity.overrides or {}).values()))
-
-
-def entries(entity: Entity, relation: str) -> Iterator[int]:
-    """Yield the instants that the children of `relation` carry."""
-    for _, instant in (entity.children or {}).get(relation, {}).values():
-        if instant is not None:
-            yield instant

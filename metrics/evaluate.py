@@ -1,7 +1,7 @@
 """Evaluation: the nodes that turn merged sums, rates and plans into the exact value of a series.
 
-A node reads one value for (window, dims); values are exact fractions, money in reporting minor units, and an absent value says
-why (KPIS 0.4).
+A node reads one value for (window, dims); values are exact fractions, money in reporting minor units, and an absent
+value says why (KPIS 0.4).
 """
 
 import ast
@@ -77,7 +77,10 @@ class Node(Protocol):
 
 @dataclass(slots=True)
 class Total:
-    """A sum of whole numbers: a count, a quantity, seconds. With `convertible`, without the records whose money has no rate."""
+    """A sum of whole numbers: a count, a quantity, seconds.
+
+    With `convertible`, the records whose money has no rate are left out.
+    """
 
     ref: Ref
     convertible: bool = False
@@ -98,7 +101,7 @@ class Total:
 
 @dataclass(slots=True)
 class MoneyTotal:
-    """A sum of money in reporting minor units, each currency and day at its rate; amounts without a rate are left out."""
+    """A sum of money in reporting minor units, each currency and day at its rate; what has no rate is left out."""
 
     ref: Ref
 
@@ -184,25 +187,32 @@ class GreatestAge:
 
 @dataclass(slots=True)
 class Quotient:
-    """(numerator - minus) / denominator."""
+    """(numerator - minus) / denominator; with `positive`, also absent while the denominator is negative."""
 
     numerator: Node
     minus: Node | None
     denominator: Node
     min_samples: int = 1
+    positive: bool = False
 
     def read(self, context: Context, window: Window, dims: Dims) -> Result:
-        """Return the ratio; absent while the denominator is 0 or negative, or has too few samples."""
+        """Return the ratio; absent while the denominator is 0 or has too few samples."""
         above = self.numerator.read(context, window, dims)
         below = self.denominator.read(context, window, dims)
         less = self.minus.read(context, window, dims) if self.minus is not None else Result(Fraction(0))
         for side in (above, less, below):
             if side.value is None:
                 return Result(None, side.reason)
-        assert above.value is not None and below.value is not None and less.value is not None  # noqa: PT018 (checked just now)
+        assert above.value is not None and below.value is not None and less.value is not None  # noqa: PT018, S101 (checked just now)
         numerator, denominator = above.value - less.value, below.value
-        if denominator <= 0:
-            return Result(None, "denominator_negative" if denominator < 0 else "denominator_zero", numerator, denominator, below.samples)
+        if denominator == 0 or (self.positive and denominator < 0):
+            return Result(
+                None,
+                "denominator_negative" if denominator < 0 else "denominator_zero",
+                numerator,
+                denominator,
+                below.samples,
+            )
         if below.samples is not None and below.samples < self.min_samples:
             return Result(None, "below_min_samples", numerator, denominator, below.samples)
         return Result(numerator / denominator, None, numerator, denominator, below.samples)
@@ -316,6 +326,8 @@ def _formula(node: ast.expr, text: str) -> Callable[[Mapping[str, Fraction]], Fr
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             inner = _formula(operand, text)
             return lambda values: -inner(values)
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _formula(operand, text)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
             first, second, combine = _formula(left, text), _formula(right, text), _BINARY[type(op)]
             return lambda values: combine(first(values), second(values))
@@ -323,4 +335,6 @@ def _formula(node: ast.expr, text: str) -> Callable[[Mapping[str, Fraction]], Fr
             call, parts = _FUNCTIONS[name], [_formula(a, text) for a in args]
             return lambda values: call(*(p(values) for p in parts))
         case _:
-            raise ValueError(f"`{ast.unparse(node)}` in `{text}` is not allowed; use + - * / ( ), numbers, aliases, min, max, abs")
+            raise ValueError(
+                f"`{ast.unparse(node)}` in `{text}` is not allowed; use + - * / ( ), numbers, aliases, min, max, abs"
+            )

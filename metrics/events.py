@@ -1,12 +1,13 @@
 """Event schemas: decode the JSON of a source into typed structs, refusing what is malformed or impossible.
 
-A `put` is decoded straight into the source's record type (absent fields become None). A `patch` is decoded a second time into
-a type that tells "not named" from "null".
+A `put` is decoded straight into the source's record type (absent fields become None). A `patch` is decoded a second
+time into a type that tells "not named" from "null".
 """
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import GenericAlias
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -19,6 +20,7 @@ MAX_AMOUNT_MINOR = 10**15
 """Amounts above are refused: with it, the sums of one flush stay far inside 64 bits."""
 _MAX_INTEGER = 2**53
 _MEMO_SIZE = 200_000
+_MAX_DIGITS = 30
 
 OrderKey = tuple[int, int, str]
 """(version, updated_at in microseconds, event_id): the total order of the events of one entity."""
@@ -79,12 +81,12 @@ class Schema:
         self.settle = self._compile_settle()
 
     def _annotation(self, name: str, field: FieldType) -> Any:
-        return list[self.item_types[name]] if field.type == "list" else _ANNOTATIONS[field.type](field)  # type: ignore[misc]
+        return GenericAlias(list, (self.item_types[name],)) if field.type == "list" else _ANNOTATIONS[field.type](field)
 
     def _state_annotation(self, name: str, field: FieldType) -> Any:
         match field.type:
             case "list":
-                return list[_as_array(self.item_types[name])]  # type: ignore[misc]
+                return GenericAlias(list, (_as_array(self.item_types[name]),))
             case "timestamp" | "date":
                 return int
             case "times":
@@ -101,7 +103,7 @@ class Schema:
             RejectedError: the bytes are no event of this source; the text says which field and why.
         """
         try:
-            raw = self._put.decode(value)
+            raw: Any = self._put.decode(value)
             op = raw.op
             if op == "patch":
                 raw = self._patch.decode(value)
@@ -114,32 +116,66 @@ class Schema:
                 self.settle(data)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise RejectedError(_plain(error)) from error
-        except ValueError as error:
-            raise RejectedError(str(error)) from error
         span = raw.updated_at - _EPOCH
         updated_us = (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
+        if updated_us < 0:
+            raise RejectedError("field `updated_at`: lies before 1970; check the producer's clock")
         version = raw.version
         return Event(op, raw.entity_id, (updated_us if version is None else version, updated_us, raw.event_id), data)
 
     def _compile_settle(self) -> Callable[[Any], None]:
-        """Return a function that turns the texts of instants and dates into numbers, in place."""
-        lines = ["def settle(data):"]
+        """Return a function that turns texts of instants and dates into numbers in place, and checks the decimals."""
+        lines = ["def settle(data):", "    pass"]
+        scope: dict[str, Any] = {
+            "UNSET": UNSET, "RejectedError": RejectedError, "instants": self._instants, "times": self._times, "check": _check_decimal
+        }  # fmt: skip
         for name, field in self.source.fields.items():
-            convert = {"timestamp": "instants[value]", "date": "value.toordinal()", "times": "times(value)"}.get(field.type)
-            if convert is not None:
+            settled = self._settled(name, field)
+            if settled is not None:
                 lines += [
                     f"    value = data.{name}",
                     "    if value is not None and value is not UNSET:",
-                    f"        data.{name} = {convert}",
+                    f"        try: {settled}",
+                    f"        except ValueError as error: raise RejectedError(f'field `{name}`: {{error}}') from error",
                 ]
-        lines.append("    return None")
-        scope: dict[str, Any] = {"UNSET": UNSET, "instants": self._instants, "times": self._times}
         exec(compile("\n".join(lines), f"<settle {self.source.key}>", "exec"), scope)  # noqa: S102 (our own text, from validated names)
         settle: Callable[[Any], None] = scope["settle"]
         return settle
 
+    @staticmethod
+    def _settled(name: str, field: FieldType) -> str | None:
+        """Return the statement that settles `value`, None for a type that the decoder has settled."""
+        match field.type:
+            case "timestamp":
+                return f"data.{name} = instants[value]"
+            case "date":
+                return f"data.{name} = value.toordinal()"
+            case "times":
+                return f"data.{name} = times(value)"
+            case "decimal":
+                return f"check(value, {field.minimum}, {field.maximum})"
+            case "list":
+                checks = [
+                    f"item.{n} is None or check(item.{n}, {f.minimum}, {f.maximum})"
+                    for n, f in field.fields.items()
+                    if f.type == "decimal"
+                ]
+                return f"[({', '.join(checks)}) for item in value]" if checks else None
+            case _:
+                return None
+
     def _times(self, value: Mapping[str, str | None]) -> dict[str, int | None]:
         return {k: None if v is None else self._instants[v] for k, v in value.items()}
+
+
+def _check_decimal(value: Decimal, minimum: int | None, maximum: int | None) -> None:
+    """Raise ValueError for a number out of range, or so large or fine that exact arithmetic would take for ever."""
+    if not value.is_finite() or max(abs(value.adjusted()), len(value.as_tuple().digits)) > _MAX_DIGITS:
+        raise ValueError(f"`{str(value)[:_MAX_DIGITS]}` is not a number of at most {_MAX_DIGITS} digits")
+    if minimum is not None and value < minimum:
+        raise ValueError(f"`{value}` is less than {minimum}, the least there can be")
+    if maximum is not None and value > maximum:
+        raise ValueError(f"`{value}` is more than {maximum}, the most there can be")
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -147,7 +183,8 @@ _Id = Annotated[str, Meta(min_length=1, max_length=256)]
 _ANNOTATIONS: dict[str, Callable[[FieldType], Any]] = {
     "string": lambda _: Annotated[str, Meta(max_length=1024)],
     "integer": lambda f: Annotated[
-        int, Meta(ge=-_MAX_INTEGER if f.minimum is None else f.minimum, le=_MAX_INTEGER if f.maximum is None else f.maximum)
+        int,
+        Meta(ge=-_MAX_INTEGER if f.minimum is None else f.minimum, le=_MAX_INTEGER if f.maximum is None else f.maximum),
     ],
     "money": lambda f: Annotated[int, Meta(ge=0 if f.minimum is None else f.minimum, le=MAX_AMOUNT_MINOR)],
     "decimal": lambda _: Decimal,

@@ -1,8 +1,8 @@
 """Log-histogram buckets of whole, non-negative values: relative error 1 %, exactly retractable.
 
-The scheme of DDSketch (Masson, Rim, Lee: DDSketch, VLDB 2019) without collapsing and without min or max: bucket i > 0 holds
-the values in (gamma^(i-1), gamma^i]. Counts are signed integers kept in cells, so taking a value back is the exact inverse of
-adding it; that is why the published library cannot be used, which only adds.
+The scheme of DDSketch (Masson, Rim, Lee: DDSketch, VLDB 2019) without collapsing and without min or max: bucket i > 0
+holds the values in (gamma^(i-1), gamma^i]. Counts are signed integers kept in cells, so taking a value back is the
+exact inverse of adding it; that is why the published library cannot be used, which only adds.
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Literal
+from typing import Any, Literal
 
 from config.declarations import (
     Condition,
@@ -21,8 +21,16 @@ from config.declarations import (
     Value,
     Where,
 )
-from metrics.calendar import DAY, MINUTE, STOCK, BusinessCalendar, Window
-from metrics.contributions import Relation, SourceCode, compile_source, dimension_of, fan_out_of, relations
+from metrics.calendar import DAY, HOUR_MS, MINUTE, STOCK, BusinessCalendar, Window
+from metrics.contributions import (
+    Relation,
+    SourceCode,
+    compile_complete,
+    compile_source,
+    dimension_of,
+    fan_out_of,
+    relations,
+)
 from metrics.cubes import Cube, CubeKey, Cuboid, Hidden, MeasureDef, spread_of
 from metrics.entities import EntityCodec
 from metrics.evaluate import (
@@ -51,6 +59,8 @@ class SourcePlan:
     source: Source
     schema: Schema
     codec: EntityCodec
+    complete: Callable[[Any], bool]
+    """Whether the data of a record holds all its required fields."""
     cubes: tuple[Cube, ...] = ()
     code: SourceCode | None = None
     """None for reference records, which contribute to no cube."""
@@ -95,6 +105,12 @@ class Plan:
     series: tuple[SeriesPlan, ...]
     incomplete: dict[str, int]
     """The cuboid that counts incomplete entities, by source."""
+
+    @property
+    def minutes_kept_ms(self) -> int:
+        """How long minute panes are kept: an hour more than the longest rolling window reaches back."""
+        rolling = [w for windows in self.windows.values() for w in windows if w.tier == MINUTE]
+        return HOUR_MS + max((int(w.token[:-1]) * HOUR_MS * (1 + w.previous) for w in rolling), default=0)
 
 
 def compile_plan(declarations: Declarations, zone: str, currency: str) -> Plan:
@@ -163,7 +179,7 @@ class _Builder:
 
     def _source(self, source: Source, found: Sequence[Relation]) -> SourcePlan:
         schema = Schema(source)
-        plan = SourcePlan(source, schema, EntityCodec(schema))
+        plan = SourcePlan(source, schema, EntityCodec(schema), compile_complete(source, self.declarations))
         if not source.broadcast:
             mine = [c for c in self.cubes.values() if c.key.source == source.key]
             plan.cubes = tuple(sorted(mine, key=lambda c: c.key.kind == "incomplete"))
@@ -171,7 +187,7 @@ class _Builder:
             plan.as_child = tuple(r for r in found if r.child_source == source.key)
         return plan
 
-    # ------------------------------------------------------------------------------------------------------------- asking
+    # ----------------------------------------------------------------------------------------------------------- asking
 
     def _ask(  # noqa: PLR0913 (each part is one of the identity of an accumulator)
         self,
@@ -210,7 +226,7 @@ class _Builder:
         self.asked.append(_Asked(ref, cube, ("reason",), position, {NOW}))
         return ref
 
-    # ------------------------------------------------------------------------------------------------------------- series
+    # ----------------------------------------------------------------------------------------------------------- series
 
     def _series(self, kpi: Kpi) -> Iterator[tuple[SeriesPlan, Ref | None]]:
         windows = tuple(Window(t) for t in kpi.windows)
@@ -223,7 +239,10 @@ class _Builder:
                 node = self._node(kpi, agg, grain, set(windows))
                 allowed = tuple(_allowed(source, d, where) for d in grain)
                 declared = self._declared(source, grain, allowed)
-                yield SeriesPlan(kpi, agg if several else None, grain, windows, node, None, declared, allowed), population
+                yield (
+                    SeriesPlan(kpi, agg if several else None, grain, windows, node, None, declared, allowed),
+                    population,
+                )
 
     def _origin(self, kpi: Kpi) -> tuple[Source, Where]:
         """Return the source whose entities carry the label values, and the condition of the KPI's own records."""
@@ -252,14 +271,15 @@ class _Builder:
             return tuple((v,) for v in sorted(allowed[0]))
         dimension = dimension_of(source, grain[0])
         stages = any(
-            d.stage_probability is not None and d.stage_probability.stage == dimension.field for d in source.derived.values()
+            d.stage_probability is not None and d.stage_probability.stage == dimension.field
+            for d in source.derived.values()
         )
         if stages:
             names = dict.fromkeys(stage for stages in self.declarations.pipelines.values() for stage in stages)
             return tuple((n,) for n in names)
         return tuple((v,) for v in dimension.values)
 
-    # -------------------------------------------------------------------------------------------------------------- nodes
+    # ------------------------------------------------------------------------------------------------------------ nodes
 
     def _node(self, kpi: Kpi, agg: str | None, grain: tuple[str, ...], windows: set[Window]) -> Node:
         """Return the node that reads `kpi` at `grain`; its accumulators are kept for `windows`."""
@@ -276,8 +296,15 @@ class _Builder:
                 return self._formula(kpi, grain, windows)
         raise NotImplementedError(f"kpi `{kpi.key}`: type `{kpi.type}` is not computed yet")
 
-    def _aggregate(  # noqa: PLR0913 (the parts of one aggregate)
-        self, source: str, at: str | None, where: Where, agg: str, value: Value | None, grain: tuple[str, ...], windows: set[Window]
+    def _aggregate(  # noqa: PLR0913, PLR0917 (the parts of one aggregate)
+        self,
+        source: str,
+        at: str | None,
+        where: Where,
+        agg: str,
+        value: Value | None,
+        grain: tuple[str, ...],
+        windows: set[Window],
     ) -> Node:
         kind: Literal["timed", "stock"] = "stock" if at is None else "timed"
 
@@ -308,7 +335,7 @@ class _Builder:
         if isinstance(numerator, MoneyTotal) and isinstance(denominator, Total):
             # Deals whose amount has no rate are in neither side (KPIS A4).
             denominator = Total(denominator.ref, convertible=True)
-        return Quotient(numerator, minus, denominator, kpi.min_samples)
+        return Quotient(numerator, minus, denominator, kpi.min_samples, positive=kpi.require == "positive")
 
     def _side(self, side: Side, grain: tuple[str, ...], windows: set[Window]) -> Node:
         spec: MeasureSpec | StateSpec | None = side.measure or side.state

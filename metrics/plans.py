@@ -1,5 +1,6 @@
 """Plans: quotas, targets and forecasts, looked up at the reading."""
 
+from bisect import bisect_left
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import NamedTuple
@@ -29,8 +30,13 @@ class Plans:
         self._by_key: dict[tuple[str, str, str, Scope], list[PlanRecord]] = {}
         for record in records:
             self._by_key.setdefault((record.kind, record.metric, record.period, record.scope), []).append(record)
+        self._submitted = sorted(r.submitted_at for records in self._by_key.values() for r in records)
         for submissions in self._by_key.values():
             submissions.sort(key=lambda r: (r.submitted_at, r.plan_id), reverse=True)
+
+    def changes_between(self, before: int, after: int) -> bool:
+        """Return whether a submission counts as of one of these two instants and not as of the other."""
+        return bisect_left(self._submitted, before) != bisect_left(self._submitted, after)
 
     def find(self, kind: str, metric: str, period: str, scope: Scope, before: int) -> PlanRecord | None:
         """Return the newest submission made before the instant `before`."""

@@ -25,7 +25,8 @@ def reference_key(source: str, entity_id: str) -> bytes:
 def cells_key(key: bytes) -> list[Any]:
     """Return the parts of a key on the cells topic.
 
-    ``[cuboid id, pane, dimension values..., hidden value]`` for a cell, ``["reference", source, entity id]``, or ``["progress"]``.
+    ``[cuboid id, pane, dimension values..., hidden value]`` for a cell, ``["reference", source, entity id]``, or
+    ``["progress"]``.
     """
     parts: list[Any] = _decode(key)
     return parts

@@ -1,8 +1,8 @@
 """One shard: the entities of one partition number of all sources, and the cells they add up to.
 
-All state of a shard is here and all of it is a function of the events applied and of T: nothing depends on arrival order, batch
-borders or restarts. Records go in, `seal` hands out what has changed since the last one; the streams package makes one Kafka
-transaction of it.
+All state of a shard is here and all of it is a function of the events applied and of T: nothing depends on arrival
+order, batch borders or restarts. Records go in, `seal` hands out what has changed since the last one; the streams
+package makes one Kafka transaction of it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,7 +16,7 @@ from metrics.calendar import DAY_MS
 from metrics.cells import Codes, CubeCells, CuboidCells, Retention
 from metrics.contributions import NEVER
 from metrics.entities import DELETED, RECORD_VERSION, Entity, link, merge, newest_key
-from metrics.events import OrderKey, RejectedError
+from metrics.events import Event, OrderKey, RejectedError
 from metrics.plan import Plan, SourcePlan
 from metrics.records import entity_key, is_progress, reference_key
 
@@ -78,6 +78,13 @@ class Sealed:
         return bool(self.entities or self.cells or self.links or self.rejected or self.misrouted)
 
 
+def _check_clock(event: Event, record: Record) -> None:
+    if event.key[1] > record.written_ms * 1000 + CLOCK_TOLERANCE_US:
+        raise RejectedError(
+            "field `updated_at`: lies more than 5 minutes after the broker's time; check the producer's clock"
+        )
+
+
 def _stay(_: str) -> int | None:
     return None
 
@@ -95,15 +102,17 @@ class Shard:
         """The greatest `updated_at` (ms) by source."""
         self._home_of = home_of
         self._codes = Codes()
-        self._retention = Retention(plan.calendar, now)
-        self._cubes = {s.source.key: [CubeCells(c, self._codes, plan.calendar) for c in s.cubes] for s in plan.sources.values()}
+        self._retention = Retention(plan.calendar, now, plan.minutes_kept_ms)
+        self._cubes = {
+            s.source.key: [CubeCells(c, self._codes, plan.calendar) for c in s.cubes] for s in plan.sources.values()
+        }
         self._entities: dict[str, dict[str, bytes]] = {key: {} for key in plan.sources}
         self._dirty: dict[str, set[str]] = {key: set() for key in plan.sources}
         self._timers: list[tuple[int, str, str]] = []
         self._due: dict[tuple[str, str], int] = {}
         self._sealing = Sealed()
 
-    # --------------------------------------------------------------------------------------------------------- records in
+    # ------------------------------------------------------------------------------------------------------- records in
 
     def apply(self, source: str, records: Iterable[Record], *, repeat_links: bool = False) -> None:
         """Apply records of one source topic in their order.
@@ -111,8 +120,8 @@ class Shard:
         Args:
             source: the key of the source.
             records: what was read; null values are counted and left.
-            repeat_links: send the children's links even where they did not change: an earlier owner may have sent others in a
-                transaction that was aborted, and the parents may have read those.
+            repeat_links: send the children's links even where they did not change: an earlier owner may have sent
+                others in a transaction that was aborted, and the parents may have read those.
         """
         plan = self.plan.sources[source]
         decode = plan.schema.decode
@@ -124,10 +133,7 @@ class Shard:
                 continue
             try:
                 event = decode(record.value)
-                if event.key[1] > record.written_ms * 1000 + CLOCK_TOLERANCE_US:
-                    raise RejectedError(
-                        "field `updated_at`: lies more than 5 minutes after the broker's time; check the producer's clock"
-                    )
+                _check_clock(event, record)
             except RejectedError as error:
                 self._sealing.rejected.append(Rejected(source, record, str(error)))
                 counts["rejected"] += 1
@@ -165,7 +171,7 @@ class Shard:
                 self._change(plan, sent.parent, old, new)
 
     def advance(self, now: int) -> None:
-        """Move T forward: re-apply the entities whose contributions change by themselves, and drop panes out of retention.
+        """Move T forward: re-apply the entities whose contributions change by themselves, and drop panes of the past.
 
         A T before the present one is ignored: a shard's time never goes back.
         """
@@ -190,7 +196,7 @@ class Shard:
                 due.append((source, entity_id))
         return due
 
-    # -------------------------------------------------------------------------------------------------------------- change
+    # ----------------------------------------------------------------------------------------------------------- change
 
     def _change(self, plan: SourcePlan, entity_id: str, old: Any, new: Entity, *, repeat_links: bool = False) -> None:
         source = plan.source.key
@@ -222,7 +228,7 @@ class Shard:
             del self._entities[source][entity_id]
             self._dirty[source].add(entity_id)
             return
-        assert plan.code is not None  # only sources that contribute have timers
+        assert plan.code is not None  # noqa: S101 (only sources that contribute have timers)
         rows, due = plan.code.contribute(entity, self.now)
         for cube, old, new in zip(self._cubes[source], plan.code.contribute(entity, before)[0], rows, strict=True):
             if old != new:
@@ -261,7 +267,7 @@ class Shard:
             if is_now is not None and (repeat or is_now != was):
                 self._sealing.links.append(Link(relation.name, is_now[0], entity_id, key, is_now[1]))
 
-    # --------------------------------------------------------------------------------------------------------- records out
+    # ------------------------------------------------------------------------------------------------------ records out
 
     def fold(self) -> None:
         """Fold the pending rows of all cubes into their cells."""
@@ -288,12 +294,12 @@ class Shard:
         return (table for cubes in self._cubes.values() for cube in cubes for table in cube.cuboids)
 
     def _reference(self, source: str, entity_id: str) -> tuple[bytes, bytes | None]:
-        """Return the record that gives the view a rate or a plan whole; None once it is deleted or while it is incomplete."""
+        """Return the record that gives the view a rate or a plan whole; None for one that is deleted or incomplete."""
         plan = self.plan.sources[source]
         packed = self._entities[source].get(entity_id)
         entity = None if packed is None else plan.codec.decode(packed)
         key = reference_key(source, entity_id)
-        if entity is None or entity.deleted or not _complete(plan, entity):
+        if entity is None or entity.deleted or not plan.complete(entity.data):
             return key, None
         return key, _encode({n: getattr(entity.data, n) for n in plan.schema.names})
 
@@ -307,13 +313,13 @@ class Shard:
         """Cell changes left out because their pane had fallen out of retention."""
         return sum(cube.too_old for cubes in self._cubes.values() for cube in cubes)
 
-    # ------------------------------------------------------------------------------------------------------------ recovery
+    # --------------------------------------------------------------------------------------------------------- recovery
 
     def restore(self, entities: Mapping[bytes, bytes], published: Mapping[bytes, bytes]) -> None:
         """Take over the committed entities, and rebuild the cells from them.
 
-        Cells are a pure function of the entities and T, so they are computed anew each time; what differs from the published
-        ones (other declarations, another T) goes out with the next seal.
+        Cells are a pure function of the entities and T, so they are computed anew each time; what differs from the
+        published ones (other declarations, another T) goes out with the next seal.
 
         Raises:
             UnreadableRecordError: an entity record is damaged or of another release.
@@ -360,8 +366,8 @@ def _decode(plan: SourcePlan, key: bytes, value: bytes) -> Any:
         entity = plan.codec.decode(value)
     except msgspec.MsgspecError as error:
         raise UnreadableRecordError(
-            f"entity record `{key.decode()}` cannot be read ({error}); it is damaged, or its source is declared otherwise now: "
-            "delete the entities topic and replay the sources, or bring the declaration back"
+            f"entity record `{key.decode()}` cannot be read ({error}); it is damaged, or its source is declared "
+            "otherwise now: delete the entities topic and replay the sources, or bring the declaration back"
         ) from error
     if entity.record_version != RECORD_VERSION:
         raise UnreadableRecordError(
@@ -369,7 +375,3 @@ def _decode(plan: SourcePlan, key: bytes, value: bytes) -> Any:
             "run the release that wrote it, or delete the entities topic and replay the sources"
         )
     return entity
-
-
-def _complete(plan: SourcePlan, entity: Any) -> bool:
-    return all(getattr(entity.data, n) is not None for n, f in plan.source.fields.items() if f.required)

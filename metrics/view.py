@@ -1,7 +1,7 @@
 """The view: cells of all shards merged, and every series read as of T.
 
-Shards send the absolute value of each changed cell, so the newest per (cell, shard) counts and repeated delivery has no effect.
-A tick re-reads only the series whose sums, period, rates, plans or label values changed.
+Shards send the absolute value of each changed cell, so the newest per (cell, shard) counts and repeated delivery has no
+effect. A tick re-reads only the series whose sums, period, rates, plans or label values changed.
 """
 
 from collections import defaultdict
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from metrics.calendar import Window, bounds
+from metrics.cells import decode_sums
 from metrics.currency import Rate, Rates
 from metrics.evaluate import Context, GreatestAge, Result
 from metrics.plan import NOW, Plan, SeriesPlan
@@ -54,7 +55,9 @@ class View:
         self.progress: dict[int, Progress] = {}
         self.as_of: int | None = None
         self._tables = {
-            i: RunningWindows(c, {*plan.windows[i], *([NOW] if c.tier == "stock" else [])}, plan.calendar, plan.currency)
+            i: RunningWindows(
+                c, {*plan.windows[i], *([NOW] if c.tier == "stock" else [])}, plan.calendar, plan.currency
+            )
             for i, c in plan.cuboids.items()
         }
         self._latest: dict[int, dict[bytes, list[int]]] = defaultdict(dict)
@@ -76,7 +79,7 @@ class View:
                     readers[read].append((i, window))
         return readers
 
-    # ---------------------------------------------------------------------------------------------------------- records in
+    # ------------------------------------------------------------------------------------------------------- records in
 
     def apply(self, shard: int, key: bytes, value: bytes | None) -> None:
         """Take one record of a shard's partition of the cells topic; records of unknown cuboids are left."""
@@ -94,7 +97,7 @@ class View:
 
     def _cell(self, table: RunningWindows, shard: int, key: bytes, parts: list[Any], value: bytes | None) -> None:
         latest = self._latest[shard]
-        after: list[int] | None = None if value is None else _decode(value)
+        after = None if value is None else decode_sums(value)
         before = latest.get(key)
         if after is None:
             if before is None:
@@ -116,16 +119,18 @@ class View:
             records[shard, entity_id] = _decode(value)
         self._references_changed = True
 
-    # ---------------------------------------------------------------------------------------------------------------- tick
+    # ------------------------------------------------------------------------------------------------------------- tick
 
     def tick(self, as_of: int) -> list[Reading]:
-        """Evaluate as of T; return the readings that changed, with value None and no reason for a series that is no more."""
+        """Evaluate as of T; return the readings that changed, without value and reason for a series that is no more."""
         for table in self._tables.values():
             table.move(as_of)
         day = self.plan.calendar.current_day(as_of)
         everything = self._references_changed or day != self._day
         if self._references_changed:
             self._look_up_references()
+        elif self.as_of is not None and self._plans.changes_between(self.as_of, as_of):
+            everything = True  # a plan that was submitted ahead of its time
         self._day, self.as_of = day, as_of
         context = Context(as_of, self.plan.calendar, self._rates, self._plans, self._tables)
         changed: list[Reading] = []
@@ -135,27 +140,24 @@ class View:
 
     def _to_read(self, *, everything: bool) -> dict[tuple[int, Window], set[Dims] | None]:
         """Return what must be read again, by series window; None for all of its rows."""
-        wanted: dict[tuple[int, Window], set[Dims] | None] = {}
+        wanted: dict[tuple[int, Window], set[Dims]] = {}
         changed = {(t, w): dims for t, table in self._tables.items() for w, dims in table.changed.items() if dims}
         for read, dims in changed.items():
             for reader in self._readers.get(read, ()):
-                already = wanted.setdefault(reader, set())
-                if already is not None:
-                    already |= dims
+                wanted.setdefault(reader, set()).update(dims)
         for i, series in enumerate(self.plan.series):
-            whole = everything or isinstance(series.node, GreatestAge)
             population = set() if series.population is None else changed.get((series.population, NOW), set())
-            for window in series.windows:
-                if whole:
-                    wanted[i, window] = None
-                elif population:
-                    already = wanted.setdefault((i, window), set())
-                    if already is not None:
-                        already |= population
-        for _, table in self._tables.items():
-            for dims in table.changed.values():
-                dims.clear()
-        return wanted
+            for window in series.windows if population else ():
+                wanted.setdefault((i, window), set()).update(population)
+        for dims in changed.values():
+            dims.clear()
+        whole = {
+            (i, window): None
+            for i, series in enumerate(self.plan.series)
+            if everything or isinstance(series.node, GreatestAge)
+            for window in series.windows
+        }
+        return {**wanted, **whole}
 
     def _read(self, index: int, window: Window, some: set[Dims] | None, context: Context) -> Iterator[Reading]:
         series = self.plan.series[index]
@@ -184,7 +186,7 @@ class View:
     def _allows(series: SeriesPlan, dims: Dims) -> bool:
         return all(a is None or d in a for a, d in zip(series.allowed, dims, strict=True))
 
-    # ---------------------------------------------------------------------------------------------------------- references
+    # ------------------------------------------------------------------------------------------------------- references
 
     def _look_up_references(self) -> None:
         fx = self.plan.declarations.defaults.fx
@@ -204,10 +206,17 @@ class View:
                 continue
             currency = data["currency"] if data["amount_minor"] is not None else None
             yield PlanRecord(
-                plan_id, data["kind"], data["metric"], data["period"], scope, Fraction(amount), currency, data["submitted_at"]
+                plan_id,
+                data["kind"],
+                data["metric"],
+                data["period"],
+                scope,
+                Fraction(amount),
+                currency,
+                data["submitted_at"],
             )
 
-    # ------------------------------------------------------------------------------------------------------------- reading
+    # ---------------------------------------------------------------------------------------------------------- reading
 
     def incomplete(self) -> Iterator[tuple[str, str, int]]:
         """Yield (source, reason, number) of entities, or parts of them, that do not count."""
@@ -218,14 +227,13 @@ class View:
     def unconverted(self) -> dict[str, int]:
         """Return, by currency, in how many (cell row, day) sums an amount waits for a rate, at the total grain."""
         waiting: dict[str, int] = {}
-        for cuboid, table in self._tables.items():
+        for table in self._tables.values():
             if table.cuboid.cube.hidden != "currency" or table.cuboid.grain:
                 continue
             seen = {hidden for sums in table.sums.values() for parts in sums.values() for hidden in parts}
             for currency, day in seen:
                 if self._rates.factor(currency, self._day if day is None else day) is None:
                     waiting[currency] = waiting.get(currency, 0) + 1
-            del cuboid
         return waiting
 
     def all_readings(self) -> Iterator[Reading]:

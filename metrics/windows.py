@@ -1,7 +1,8 @@
 """Running windows: the sums of one cuboid's panes over each window, kept up to date instead of re-summed.
 
-A changed cell adds its difference to the windows that hold its pane; a tick takes out the panes that left and puts in those
-that came. Money of another currency than the reporting one is kept apart by local day, because its rate is the day's.
+A changed cell adds its difference to the windows that hold its pane; a tick takes out the panes that left and puts in
+those that came. Money of another currency than the reporting one is kept apart by local day, because its rate is the
+day's.
 """
 
 from collections.abc import Iterable
@@ -18,8 +19,8 @@ EMPTY = PaneRange(0, 0)
 class RunningWindows:
     """The merged panes of one cuboid and their sums over its windows.
 
-    A sum is found as ``sums[window][dims][hidden]``; hidden is None, a bucket, an instant, or (currency, day), where the day is
-    None for the reporting currency and for stocks.
+    A sum is found as ``sums[window][dims][hidden]``; hidden is None, a bucket, an instant, or (currency, day), where
+    the day is None for the reporting currency and for stocks.
     """
 
     def __init__(self, cuboid: Cuboid, windows: Iterable[Window], calendar: BusinessCalendar, reporting: str) -> None:

@@ -1,0 +1,86 @@
+# `make` alone lists the targets. `make demo` and `make test` set up everything they need by themselves.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+SHELL  := /bin/bash
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     ?= uv
+READY  := $(VENV)/.ready
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- set-up -----------------------------------------------------------------------------------------------------------
+
+.PHONY: venv
+venv: $(READY) ## Make .venv with the locked dependencies and this package (done once, and again when they change)
+
+$(READY): pyproject.toml requirements/dev.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# --- run --------------------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: venv ## Run a simulated sales organisation on http://127.0.0.1:8080 (no Kafka needed)
+	$(BIN)/salespulse demo
+
+.PHONY: broker
+broker: venv ## Run a Kafka broker for development, as the tests do (address on standard output; Ctrl-C stops it)
+	$(BIN)/python -m tests.broker
+
+.PHONY: bench
+bench: venv ## Measure CPU time per event through a real broker, beside the plain floor and idiomatic Faust
+	$(BIN)/python -m bench
+
+# --- check ------------------------------------------------------------------------------------------------------------
+
+.PHONY: check
+check: venv ## Check the shipped declarations
+	$(BIN)/salespulse check
+
+.PHONY: lint
+lint: venv ## Check style, format and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+.PHONY: unit
+unit: venv ## Run the tests that need nothing but Python
+	$(BIN)/pytest -m "not integration and not slow"
+
+.PHONY: test
+test: venv ## Run every test; starts its own Kafka broker
+	$(BIN)/pytest --durations=10
+
+.PHONY: cover
+cover: venv ## Measure branch coverage of metrics/ (must be 100 %)
+	$(BIN)/pytest -m "not integration and not slow" --cov --cov-fail-under=100
+
+.PHONY: ci
+ci: lint test ## What CI runs
+
+# --- maintain ---------------------------------------------------------------------------------------------------------
+
+.PHONY: format
+format: venv ## Rewrite the code in the house format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --custom-compile-command "make lock"
+
+.PHONY: lock
+lock: ## Lock the dependencies anew, with hashes (needs uv; UPGRADE=1 takes the newest versions)
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --group build -o requirements/build.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev -c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+
+.PHONY: clean
+clean: ## Remove .venv, caches and build results
+	rm -rf $(VENV) build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './.git/*' -type d -prune -exec rm -rf {} +

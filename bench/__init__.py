@@ -1,0 +1,1 @@
+"""Benchmarks: CPU time per event end to end through a real broker, with checked results."""

@@ -1,0 +1,143 @@
+"""The realistic event mix: deals that are created, progress, are amended and close; leads; activities on the leads."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+_BASE = datetime(2026, 3, 2, 8, tzinfo=UTC)
+_STEP = timedelta(milliseconds=20)
+_STAGES = ("qualified", "proposal", "negotiation")
+_REGIONS = ("benelux", "dach", "nordics")
+_CHANNELS = ("online", "phone", "field")
+_SOURCES = ("web", "referral", "partner", "outbound", "event")
+_KINDS = ("call", "email", "meeting", "chat")
+_LIVE = 5_000
+Wire = tuple[str, bytes, bytes]
+
+
+def event_mix(n: int, seed: int = 2) -> Iterator[Wire]:
+    """Yield `n` events as (source key, record key, JSON): half of them deals, a fifth leads, the rest activities.
+
+    200 reps in 12 teams, 30 products, two currencies; 50 events to a second of event time; a deal's dimensions stay as they are.
+    The same arguments give the same bytes.
+    """
+    mix = _Mix(seed)
+    encode = msgspec.json.Encoder().encode
+    for number in range(n):
+        now = _BASE + number * _STEP
+        source, entity_id, data = mix.draw(now.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+        event = {
+            "event_id": f"e{number:010d}",
+            "type": source,
+            "entity_id": entity_id,
+            "op": "put",
+            "version": number + 1,
+            "updated_at": now,
+            "data": data,
+        }
+        yield source, entity_id.encode(), encode(event)
+
+
+class _Mix:
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)  # noqa: S311 (repeatable, not secret)
+        self._deals: list[dict[str, Any]] = []
+        self._leads: list[dict[str, Any]] = []
+        self._counts = {"deal": 0, "lead": 0, "activity": 0}
+
+    def draw(self, text: str) -> tuple[str, str, dict[str, Any]]:
+        chance = self._random.random()
+        if chance < 0.5:
+            return "deal", *self._deal(text)
+        if chance < 0.7 or not self._leads:
+            return "lead", *self._lead(text)
+        return "activity", *self._activity(text)
+
+    def _new(self, source: str) -> tuple[str, int]:
+        self._counts[source] = number = self._counts[source] + 1
+        return f"{source[0].upper()}{number:07d}", number
+
+    def _attributes(self, number: int) -> dict[str, Any]:
+        return {
+            "owner_id": f"rep-{number % 200:03d}",
+            "team_id": f"team-{number % 12:02d}",
+            "region": _REGIONS[number % 3],
+            "channel": _CHANNELS[number % 3],
+            "source": _SOURCES[number % 5],
+        }
+
+    def _deal(self, text: str) -> tuple[str, dict[str, Any]]:
+        r = self._random
+        if len(self._deals) < _LIVE * 0.2 or r.random() < 0.25:
+            entity_id, number = self._new("deal")
+            deal = {
+                "id": entity_id,
+                "customer_id": f"c-{number % 8000:05d}",
+                "lead_id": self._leads[r.randrange(len(self._leads))]["id"] if self._leads else None,
+                "pipeline_id": "new_business",
+                "stage": "qualified",
+                "status": "open",
+                "currency": "EUR" if number % 5 else "USD",
+                "lines": [self._line(i, number) for i in range(1 + number % 2)],
+                "deal_type": "new_business",
+                "created_at": text,
+                **self._attributes(number),
+            }
+            self._deals.append(deal)
+        else:
+            index = r.randrange(len(self._deals))
+            deal = self._deals[index] = {**self._deals[index]}
+            chance = r.random()
+            if chance < 0.3:
+                deal["lines"] = [self._line(i, index) for i in range(len(deal["lines"]))]
+            elif chance < 0.66:
+                deal["stage"] = _STAGES[min(_STAGES.index(deal["stage"]) + 1, 2)]
+            else:
+                deal["status"] = "won" if chance < 0.8 else "lost"
+                deal["closed_at"] = text
+                deal["lost_reason"] = None if chance < 0.8 else "price"
+                self._deals[index] = self._deals[-1]
+                self._deals.pop()
+        return deal["id"], {k: v for k, v in deal.items() if k != "id"}
+
+    def _line(self, line: int, number: int) -> dict[str, Any]:
+        amount = self._random.randrange(10_000, 2_000_000)
+        product = f"p-{(number + line) % 30:02d}"
+        return {"line_id": str(line), "product_id": product, "quantity": 1, "amount_minor": amount, "cost_minor": amount * 6 // 10}
+
+    def _lead(self, text: str) -> tuple[str, dict[str, Any]]:
+        r = self._random
+        if len(self._leads) < _LIVE * 0.2 or r.random() < 0.5:
+            entity_id, number = self._new("lead")
+            lead = {"id": entity_id, "created_at": text, "status": "new", **self._attributes(number)}
+            self._leads.append(lead)
+        else:
+            index = r.randrange(len(self._leads))
+            lead = self._leads[index] = {**self._leads[index]}
+            if lead["status"] == "new":
+                lead["status"] = "working"
+            else:
+                lead["status"] = "qualified" if r.random() < 0.7 else "disqualified"
+                lead["qualified_at"] = text if lead["status"] == "qualified" else None
+                self._leads[index] = self._leads[-1]
+                self._leads.pop()
+        return lead["id"], {k: v for k, v in lead.items() if k != "id"}
+
+    def _activity(self, text: str) -> tuple[str, dict[str, Any]]:
+        entity_id, number = self._new("activity")
+        lead = self._leads[self._random.randrange(len(self._leads))]
+        return entity_id, {
+            "kind": _KINDS[number % 4],
+            "direction": "outbound",
+            "actor": "automation" if number % 3 == 0 else "human",
+            "status": "completed",
+            "quantity": 1,
+            "rep_id": lead["owner_id"],
+            "team_id": lead["team_id"],
+            "lead_id": lead["id"],
+            "created_at": text,
+            "occurred_at": text,
+        }

@@ -1,0 +1,137 @@
+"""Exact values as text: decimals for programs, and a shorter form for people.
+
+Values are fractions, money in reporting minor units; here they are rounded, half to even, for the only time.
+"""
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+from config.declarations import Declarations, Ratio, Side, Unit
+from metrics.currency import exponent
+from metrics.evaluate import GreatestAge, MoneyTotal, Node, Quotient, Result, Total
+from metrics.plan import SeriesPlan
+
+_RATIO_PLACES, _MEAN_MONEY_PLACES, _MEAN_SECONDS_PLACES = 12, 6, 3
+_SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "INR": "₹"}
+_SPANS = (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1))
+ABSENT = "–"
+"""What people see in the place of an absent value."""
+
+
+class Quantity(NamedTuple):
+    """What kind of number something is: its unit, and whether it is a sum, which is whole in its smallest unit."""
+
+    unit: Unit
+    is_sum: bool
+
+    def text(self, value: Fraction, currency: str) -> str:
+        """Return `value` as a decimal: money in major units, with as many places as its kind has."""
+        minor = exponent(currency)
+        if self.unit == "money":
+            places = minor if self.is_sum else max(minor, _MEAN_MONEY_PLACES)
+            return decimal(value / 10**minor, places)
+        if self.is_sum and self.unit != "ratio":
+            return decimal(value, 0)
+        return decimal(value, _MEAN_SECONDS_PLACES if self.unit == "seconds" else _RATIO_PLACES)
+
+    def number(self, value: Fraction, currency: str) -> float:
+        """Return `value` as the nearest float: money in major units, a sum of it rounded to the minor unit first."""
+        scale = 10 ** exponent(currency) if self.unit == "money" else 1
+        if self.is_sum:
+            return (value.numerator if value.denominator == 1 else round(value)) / scale
+        return value.numerator / (value.denominator * scale)
+
+
+class Quantities(NamedTuple):
+    """The kinds of number of a series: of its value, and of the sides where it is a ratio."""
+
+    value: Quantity
+    numerator: Quantity | None = None
+    denominator: Quantity | None = None
+
+
+def decimal(value: Fraction, places: int) -> str:
+    """Return `value` with exactly `places` decimals, rounded half to even; never a negative zero."""
+    scaled = round(value * 10**places)
+    whole, rest = divmod(abs(scaled), 10**places)
+    return f"{'-' if scaled < 0 else ''}{whole}" + (f".{rest:0{places}d}" if places else "")
+
+
+def quantities(series: SeriesPlan, declarations: Declarations) -> Quantities:
+    """Return the kinds of number of `series`."""
+    kpi, node = series.kpi, series.node
+    value = Quantity(kpi.unit, _is_sum(node))
+    if not isinstance(node, Quotient):
+        return Quantities(value)
+    if not isinstance(kpi, Ratio):  # a conversion: both sides are counts
+        return Quantities(value, Quantity("none", is_sum=True), Quantity("none", is_sum=True))
+    above = _is_sum(node.numerator) and (node.minus is None or _is_sum(node.minus))
+    return Quantities(
+        value,
+        Quantity(_side_unit(kpi.numerator, declarations), above),
+        Quantity(_side_unit(kpi.denominator, declarations), _is_sum(node.denominator)),
+    )
+
+
+def decimal_text(series: SeriesPlan, result: Result, currency: str) -> str | None:
+    """Return the value as a decimal, None when it is absent.
+
+    Sums of money have the places of the reporting currency, other money 6, ratios 12, means and quantiles of seconds 3;
+    counts and whole seconds have none.
+    """
+    if result.value is None:
+        return None
+    return Quantity(series.kpi.unit, _is_sum(series.node)).text(result.value, currency)
+
+
+def display_text(series: SeriesPlan, result: Result, currency: str) -> str:
+    """Return the value for people, in the form and with the decimals that the declaration asks for."""
+    value, shown = result.value, series.kpi.display
+    if value is None:
+        return ABSENT
+    places = 0 if shown is None else shown.decimals
+    match shown.format if shown is not None else _FORMATS[series.kpi.unit]:
+        case "currency":
+            amount = _grouped(value / 10 ** exponent(currency), places)
+            return f"{_SYMBOLS.get(currency, currency)} {amount}"
+        case "percent":
+            return f"{_grouped(value * 100, places)} %"
+        case "duration":
+            return _span(value)
+        case _:
+            return _grouped(value, places)
+
+
+_FORMATS = {"money": "currency", "ratio": "percent", "seconds": "duration", "none": "number"}
+
+
+def _is_sum(node: Node) -> bool:
+    return isinstance(node, Total | MoneyTotal | GreatestAge)
+
+
+def _side_unit(side: Side, declarations: Declarations) -> Unit:
+    spec = side.measure or side.state
+    if spec is None:
+        return declarations.kpis[side.kpi or ""].unit
+    if spec.agg == "count" or spec.value is None:
+        return "none"
+    if spec.value.money is not None:
+        return "money"
+    return "none" if spec.value.number is not None else "seconds"
+
+
+def _grouped(value: Fraction, places: int) -> str:
+    return f"{Decimal(decimal(value, places)):,}"
+
+
+def _span(seconds: Fraction) -> str:
+    """Return the two greatest units of a span, such as `2 h 5 min`."""
+    left = abs(round(seconds))
+    first = next((i for i, (_, size) in enumerate(_SPANS) if left >= size), len(_SPANS) - 1)
+    parts: list[str] = []
+    for name, size in _SPANS[first : first + 2]:
+        count, left = divmod(left, size)
+        if count or not parts:
+            parts.append(f"{count} {name}")
+    return ("-" if seconds < 0 else "") + " ".join(parts)

@@ -1,0 +1,217 @@
+"""The worker's composition root: one Faust app whose agent applies batches to the shards this worker owns."""
+
+import asyncio
+import time
+from typing import Any
+
+import faust
+import structlog
+from aiokafka.errors import ProducerFenced
+from faust.types import TP
+from mode import CrashingSupervisor
+
+from config.settings import Settings
+from metrics.plan import Plan
+from streams.batches import Records, RawBatch, batches_of
+from streams.clock import Clock
+from streams.owned import TRANSACTION_RECORDS, OwnedShard
+from streams.recovery import read_tables
+from streams.telemetry import Telemetry
+
+BATCH_RECORDS = 1_000
+_BEHIND_RECORDS = 5_000
+_LONGEST_FLUSH_SECONDS = 2.0
+"""While a shard catches up it flushes less often: larger flushes cost less, and nobody sees its readings yet."""
+_STALE_SECONDS = 10.0
+_log = structlog.get_logger(__name__)
+
+
+class Shards:
+    """The shards that this worker owns, kept in step with Faust's assignment."""
+
+    def __init__(self, app: Any, topics: frozenset[str], plan: Plan, settings: Settings, clock: Clock, telemetry: Telemetry) -> None:
+        """Connect to the signals of `app`; Faust awaits each of them."""
+        self._app = app
+        self._topics = topics
+        self._plan = plan
+        self._settings = settings
+        self._clock = clock
+        self._telemetry = telemetry
+        self._owned: dict[int, OwnedShard] = {}
+        self._assigned = False
+        self.failure: BaseException | None = None
+        """Why the app crashed."""
+        app.on_partitions_revoked.connect(self._revoked, weak=False)
+        app.on_rebalance_complete.connect(self._rebalanced, weak=False)
+        app.on_before_shutdown.connect(self._shutdown, weak=False)
+
+    # ---------------------------------------------------------------------------------------------------------- ownership
+
+    async def _revoked(self, *_: Any, **__: Any) -> None:
+        """Save before giving up: rebalances are eager."""
+        await asyncio.gather(*(self._flush(s) for s in self._owned.values() if s.pending))
+
+    async def _rebalanced(self, *_: Any, **__: Any) -> None:
+        """Open what came and close what went; Faust resumes the partitions after this."""
+        try:
+            mine = {tp.partition for tp in self._app.consumer.assignment() if tp.topic in self._topics}
+            for index in set(self._owned) - mine:
+                await self._release(index)
+            await asyncio.gather(*(self._open(index) for index in sorted(mine - set(self._owned))))
+            self._telemetry.shards(len(self._owned))
+            self._assigned = True
+        except Exception as error:
+            await self._crash(error)
+            raise
+
+    async def _open(self, index: int) -> None:
+        begun = time.monotonic()
+        owned = OwnedShard(index, self._plan, self._settings, self._clock)
+        await owned.open()
+        topics = (self._settings.entities_topic, self._settings.cells_topic)
+        tables = await read_tables(self._settings, topics, index)
+        owned.shard.restore(*(tables[t] for t in topics))
+        self._owned[index] = owned
+        seconds = time.monotonic() - begun
+        self._telemetry.recovered(index, seconds, owned.shard.size)
+        _log.info("shard opened", shard=index, entities=owned.shard.size, seconds=round(seconds, 2))
+        await self._flush(owned)
+
+    async def _release(self, index: int) -> None:
+        await self._owned.pop(index).close()
+        self._telemetry.released(index, tuple((t, index) for t in self._topics))
+        _log.info("shard released", shard=index)
+
+    async def _shutdown(self, *_: Any, **__: Any) -> None:
+        """Flush once more, so that nothing has to be read again."""
+        if self.failure is None:
+            await self._revoked()
+        await asyncio.gather(*(s.close() for s in self._owned.values()))
+        self._owned.clear()
+
+    # ------------------------------------------------------------------------------------------------------------ the work
+
+    async def apply(self, records: Records) -> None:
+        """Apply consecutive records of one partition; wait for a flush when a transaction would grow too large."""
+        owned = self._owned.get(records[0].partition)
+        if owned is None:
+            return
+        if owned.pending + len(records) > TRANSACTION_RECORDS:
+            await self._flush(owned)
+        before = dict(owned.shard.counts)
+        owned.apply(records)
+        for (source, outcome), n in owned.shard.counts.items():
+            more = n - before.get((source, outcome), 0)
+            if more:
+                self._telemetry.events(source, outcome, more)
+
+    async def flush_for_ever(self) -> None:
+        """Flush what is due, every flush interval."""
+        while True:
+            await asyncio.sleep(self._settings.flush_interval)
+            await asyncio.gather(*(self._flush(s) for s in list(self._owned.values()) if s.due and self._may_flush(s)))
+
+    def _may_flush(self, owned: OwnedShard) -> bool:
+        if time.monotonic() - owned.flushed_at >= _LONGEST_FLUSH_SECONDS:
+            return True
+        return self._behind(owned) < _BEHIND_RECORDS
+
+    def _behind(self, owned: OwnedShard) -> int:
+        """Return how many records of the shard's partitions wait, as far as the last fetch knew."""
+        total = 0
+        for topic in self._topics:
+            position = owned.position(topic)
+            if position is not None:
+                end = self._app.consumer.highwater(TP(topic, owned.index))
+                total += max(0, (end or 0) - position)
+        return total
+
+    async def watch_lag(self) -> None:
+        """Tell the lag of each partition, every two seconds."""
+        while True:
+            await asyncio.sleep(2.0)
+            for owned in list(self._owned.values()):
+                for topic in self._topics:
+                    position = owned.position(topic)
+                    if position is not None:
+                        end = self._app.consumer.highwater(TP(topic, owned.index)) or position
+                        self._telemetry.lag(topic, owned.index, max(0, end - position))
+
+    async def _flush(self, owned: OwnedShard) -> None:
+        try:
+            seconds, records = await owned.flush()
+        except Exception as error:
+            if isinstance(error, ProducerFenced):
+                self._telemetry.fenced()
+            _log.error("flush failed", shard=owned.index, error=repr(error))
+            await self._crash(error)
+            raise
+        self._telemetry.flushed(owned.index, seconds, records)
+
+    async def _crash(self, error: BaseException) -> None:
+        """End the process: the state is ahead of Kafka's now, so only reading it again is right."""
+        if self.failure is None:
+            self.failure = error
+            await self._app.crash(error)
+
+    def ready(self) -> tuple[bool, str]:
+        """Return whether all is well, judged by the age of the last good flush, and why not."""
+        if self.failure is not None:
+            return False, f"crashed: {self.failure!r}"
+        if not self._assigned:
+            return False, "waiting for the first assignment of partitions"
+        age = self._telemetry.flush_age()
+        if age > _STALE_SECONDS:
+            return False, f"the last good flush is {age:.0f} s old"
+        return True, f"{len(self._owned)} shards"
+
+
+def create_app(settings: Settings, plan: Plan, clock: Clock, telemetry: Telemetry) -> tuple[Any, Shards]:
+    """Build the Faust app and its shards; several may live in one process."""
+    topics = frozenset([*(settings.input_topic(s.source.topic) for s in plan.sources.values()), settings.links_topic])
+    app = faust.App(
+        settings.app_id,
+        broker=[f"kafka://{server.strip()}" for server in settings.kafka.split(",")],
+        broker_credentials=_credentials(settings),
+        ConsumerScheduler=batches_of(topics, BATCH_RECORDS),
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        topic_partitions=settings.partitions,
+        # With this and no tables Faust takes its own assignor, which gives one worker the same partition of all topics.
+        table_standby_replicas=1,
+        web_enabled=False,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=4 * 1024 * 1024,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=2.0,
+        broker_request_timeout=20.0,
+        # Batches are never acknowledged to Faust: the transactions commit the offsets.
+        stream_wait_empty=False,
+        datadir=f".salespulse-{settings.app_id}",
+    )
+    shards = Shards(app, topics, plan, settings, clock, telemetry)
+
+    @app.agent(app.topic(*sorted(topics), schema=RawBatch(), acks=False), name="apply", supervisor_strategy=CrashingSupervisor)
+    async def apply(stream: Any) -> None:
+        async for records in stream:
+            await shards.apply(records)
+
+    app.task(shards.flush_for_ever)
+    app.task(shards.watch_lag)
+    return app, shards
+
+
+def _credentials(settings: Settings) -> Any:
+    from streams.kafka import ssl_context
+
+    secured = settings.kafka_security_protocol
+    context = ssl_context(settings) if secured.endswith("SSL") else None
+    if secured.startswith("SASL_"):
+        password = settings.kafka_sasl_password
+        return faust.SASLCredentials(
+            username=settings.kafka_sasl_username,
+            password=password.get_secret_value() if password else None,
+            mechanism=settings.kafka_sasl_mechanism,
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context else None

@@ -1,0 +1,45 @@
+"""Records on the internal links topic: what children tell their parents, and events that belong to another shard."""
+
+import msgspec
+
+from metrics.events import OrderKey
+from metrics.shard import Link, Misrouted
+
+_LINK, _EVENT = "link", "event"
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(
+    tuple[str, str, str, str, OrderKey | None, int | None, bytes | None],
+).decode
+"""(kind, relation or source, parent or entity id, child, order key, instant or time of writing, event)"""
+
+
+class UnreadableLinkError(Exception):
+    """A record of the links topic that this release cannot read."""
+
+
+def encode_link(sent: Link) -> tuple[bytes, bytes]:
+    """Return key and value of a link."""
+    return sent.parent.encode(), _encode((_LINK, sent.relation, sent.parent, sent.child, sent.key, sent.instant, None))
+
+
+def encode_misrouted(event: Misrouted) -> tuple[bytes, bytes]:
+    """Return key and value of an event for its home shard."""
+    record = event.record
+    return event.entity_id.encode(), _encode((_EVENT, event.source, event.entity_id, "", None, record.written_ms, record.value))
+
+
+def decode_internal(value: bytes) -> Link | tuple[str, int, bytes]:
+    """Return a link, or (source, time of writing, bytes) of an event.
+
+    Raises:
+        UnreadableLinkError: the record is neither.
+    """
+    try:
+        kind, name, target, child, key, number, event = _decode(value)
+    except msgspec.MsgspecError as error:
+        raise UnreadableLinkError(f"a record of the links topic cannot be read ({error}); was it written by another program?") from error
+    if kind == _LINK and key is not None:
+        return Link(name, target, child, key, number)
+    if kind == _EVENT and event is not None and number is not None:
+        return name, number, event
+    raise UnreadableLinkError(f"a record of the links topic has the unknown kind `{kind}`; a newer release wrote it: upgrade this worker")

@@ -1,0 +1,193 @@
+"""An owned shard: the pure `Shard`, the transactional producer that alone may write for it, and its place in the sources.
+
+A flush writes all that changed and the source offsets in one Kafka transaction. A new owner's producer fences the old one, so
+who thinks to own what never matters for the numbers.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+
+from config.settings import Settings
+from metrics.partitions import home_partition
+from metrics.plan import Plan
+from metrics.records import PROGRESS_KEY
+from metrics.shard import Link, Record, Rejected, Sealed, Shard
+from streams.clock import Clock, wall_clock
+from streams.internal import decode_internal, encode_link, encode_misrouted
+from streams.kafka import client_options
+
+TRANSACTION_RECORDS = 20_000
+"""A transaction takes at most so many records of the sources."""
+HEARTBEAT_SECONDS = 2.0
+"""A shard without changes still says so often that it lives."""
+_BATCH_BYTES = 900_000
+_REQUEST_BYTES = 8 * 1024 * 1024
+_encode = msgspec.msgpack.Encoder().encode
+_encode_json = msgspec.json.Encoder().encode
+
+Pair = tuple[bytes | None, bytes | None]
+
+
+class OwnedShard:
+    """One shard of this worker."""
+
+    def __init__(self, index: int, plan: Plan, settings: Settings, clock: Clock) -> None:
+        """Prepare shard `index`; `open` takes possession of it."""
+        self.index = index
+        self.shard = Shard(plan, clock(), self._home_of)
+        self.pending = 0
+        """Source records applied since the last seal."""
+        self.flushed_at = time.monotonic()
+        self.lock = asyncio.Lock()
+        self._settings = settings
+        self._clock = clock
+        self._plan = plan
+        self._sources = {settings.input_topic(s.source.topic): key for key, s in plan.sources.items()}
+        self._next: dict[str, int] = {}
+        self._repeat_before: dict[str, int] = {}
+        self._producer = AIOKafkaProducer(
+            **client_options(settings),
+            transactional_id=f"{settings.app_id}.{index}",
+            transaction_timeout_ms=60_000,
+            max_batch_size=_BATCH_BYTES,
+            max_request_size=_REQUEST_BYTES,
+            # Kafka 4 answers some first produces of a transaction with a retriable error; the default of 100 ms is felt.
+            retry_backoff_ms=20,
+        )
+
+    def _home_of(self, entity_id: str) -> int | None:
+        home = home_partition(entity_id.encode(), self._settings.partitions)
+        return None if home == self.index else home
+
+    async def open(self) -> None:
+        """Take possession: from here on no older owner can write for this shard."""
+        await self._producer.start()
+
+    async def close(self) -> None:
+        """Let go of the producer; what is not flushed is read again by the next owner."""
+        await self._producer.stop()
+
+    def position(self, topic: str) -> int | None:
+        """Return the offset of the next record of a topic, None before the first one."""
+        return self._next.get(topic)
+
+    # --------------------------------------------------------------------------------------------------------- records in
+
+    def apply(self, records: list[ConsumerRecord]) -> int:
+        """Apply consecutive records of one topic; return how many were new."""
+        topic = records[0].topic
+        expected = self._next.get(topic)
+        if expected is None:
+            # An earlier owner may have sent links in a transaction that was aborted, from at most so many records on.
+            self._repeat_before[topic] = records[0].offset + TRANSACTION_RECORDS
+        elif records[0].offset < expected:
+            records = [r for r in records if r.offset >= expected]
+            if not records:
+                return 0
+        self._next[topic] = records[-1].offset + 1
+        self.pending += len(records)
+        if topic == self._settings.links_topic:
+            self._apply_internal(records)
+        else:
+            repeat = records[0].offset < self._repeat_before[topic]
+            self.shard.apply(
+                self._sources[topic], [Record(r.value, r.timestamp, r.offset) for r in records], repeat_links=repeat
+            )
+        return len(records)
+
+    def _apply_internal(self, records: Iterable[ConsumerRecord]) -> None:
+        links: list[Link] = []
+        events: dict[str, list[Record]] = defaultdict(list)
+        for record in records:
+            decoded = decode_internal(record.value)
+            if isinstance(decoded, Link):
+                links.append(decoded)
+            else:
+                source, written_ms, value = decoded
+                events[source].append(Record(value, written_ms, record.offset))
+        self.shard.apply_links(links)
+        for source, batch in events.items():
+            self.shard.apply(source, batch, repeat_links=True)
+
+    # -------------------------------------------------------------------------------------------------------- records out
+
+    @property
+    def due(self) -> bool:
+        """Whether there is something to flush, or a sign of life to give."""
+        return bool(self.pending) or time.monotonic() - self.flushed_at >= HEARTBEAT_SECONDS
+
+    async def flush(self) -> tuple[float, int]:
+        """Make everything applied so far durable in one transaction; return the seconds taken and the records written.
+
+        Folding goes on meanwhile: what is applied from here on belongs to the next flush.
+
+        Raises:
+            KafkaError: the transaction failed or was fenced; this object's state is then ahead of Kafka's and worth nothing.
+        """
+        async with self.lock:
+            begun = time.monotonic()
+            self.shard.advance(self._clock())
+            sealed = self.shard.seal()
+            offsets = {TopicPartition(t, self.index): o for t, o in self._next.items()} if self.pending else {}
+            self.pending = 0
+            written = 0
+            async with self._producer.transaction():
+                sends = []
+                async for send, count in self._send(sealed):
+                    sends.append(send)
+                    written += count
+                if offsets:
+                    await self._producer.send_offsets_to_transaction(offsets, self._settings.app_id)
+                await asyncio.gather(*sends)
+            self.flushed_at = time.monotonic()
+            return self.flushed_at - begun, written
+
+    async def _send(self, sealed: Sealed) -> AsyncIterator[tuple[Any, int]]:
+        settings = self._settings
+        progress = {"as_of": self.shard.now, "written_ms": wall_clock(), "watermarks": self.shard.watermarks}
+        outputs: dict[tuple[str, int], list[Pair]] = {
+            (settings.entities_topic, self.index): list(sealed.entities),
+            (settings.cells_topic, self.index): [*sealed.cells, (PROGRESS_KEY, _encode(progress))],
+            (settings.dead_letters_topic, self.index): [self._dead_letter(r) for r in sealed.rejected],
+        }
+        for sent in sealed.links:
+            home = home_partition(sent.parent.encode(), settings.partitions)
+            outputs.setdefault((settings.links_topic, home), []).append(encode_link(sent))
+        for event in sealed.misrouted:
+            outputs.setdefault((settings.links_topic, event.home), []).append(encode_misrouted(event))
+        for (topic, partition), pairs in outputs.items():
+            async for send in self._send_batches(topic, partition, pairs):
+                yield send
+
+    async def _send_batches(self, topic: str, partition: int, pairs: list[Pair]) -> AsyncIterator[tuple[Any, int]]:
+        if not pairs:
+            return
+        batch, count = self._producer.create_batch(), 0
+        for key, value in pairs:
+            if batch.append(key=key, value=value, timestamp=None) is None:
+                yield await self._producer.send_batch(batch, topic, partition=partition), count
+                batch, count = self._producer.create_batch(), 0
+                batch.append(key=key, value=value, timestamp=None)
+            count += 1
+        yield await self._producer.send_batch(batch, topic, partition=partition), count
+
+    def _dead_letter(self, rejected: Rejected) -> Pair:
+        """Return the record on the dead-letter topic: the reason, where the event stood, and its bytes as text."""
+        value = rejected.record.value or b""
+        letter = {
+            "reason": rejected.reason,
+            "type": rejected.source,
+            "topic": self._settings.input_topic(self._plan.sources[rejected.source].source.topic),
+            "partition": self.index,
+            "offset": rejected.record.offset,
+            "written_ms": rejected.record.written_ms,
+            "event": value.decode(errors="backslashreplace"),
+            "event_base64": value,
+        }
+        return f"{rejected.source}/{self.index}/{rejected.record.offset}".encode(), _encode_json(letter)

@@ -1,0 +1,51 @@
+"""Recovery: read the committed records of a shard's own topics, to the end."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from config.settings import Settings
+from streams.kafka import client_options
+
+_AT_ONCE = 20_000
+Table = dict[bytes, bytes]
+
+
+async def read_tables(settings: Settings, topics: Sequence[str], partition: int) -> Mapping[str, Table]:
+    """Return the latest committed value by key of one partition of compacted topics.
+
+    The end is taken at the beginning: call it when no older owner can write any more.
+    """
+    consumer: Any = AIOKafkaConsumer(
+        **client_options(settings),
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=4 * 1024 * 1024,
+    )
+    await consumer.start()
+    try:
+        return await _read(consumer, [TopicPartition(t, partition) for t in topics])
+    finally:
+        await consumer.stop()
+
+
+async def _read(consumer: Any, partitions: list[TopicPartition]) -> Mapping[str, Table]:
+    tables: dict[str, Table] = {tp.topic: {} for tp in partitions}
+    consumer.assign(partitions)
+    await consumer.seek_to_beginning(*partitions)
+    ends = await consumer.end_offsets(partitions)
+    waiting = {tp for tp in partitions if ends[tp] > 0}
+    while waiting:
+        for tp, records in (await consumer.getmany(*waiting, timeout_ms=200, max_records=_AT_ONCE)).items():
+            table = tables[tp.topic]
+            for record in records:
+                if record.value is None:
+                    table.pop(record.key, None)
+                else:
+                    table[record.key] = record.value
+            await asyncio.sleep(0)
+        waiting = {tp for tp in waiting if await consumer.position(tp) < ends[tp]}
+    return tables

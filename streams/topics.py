@@ -1,0 +1,308 @@
+"""The Kafka topics of salespulse: what they must be like, making them, and checking them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+import click
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
+
+from config.settings import Settings, SettingsError, load_settings
+from streams.kafka import client_options
+
+INPUTS = ("deals", "leads", "activities", "plans", "fx-rates")
+"""Suffixes of the input topics of the shipped declarations."""
+
+Result = TypeVar("Result")
+Cleanup = Literal["compact", "delete"]
+
+_MINUTE = 60_000
+_DAY = 24 * 60 * _MINUTE
+_MEBIBYTE = 1024 * 1024
+
+# Brokers delete by record time. A producer that replays history may well write the time of the event there, and its
+# records would be gone before they are read: so the broker puts the time of arrival in their place.
+_ARRIVAL_TIME = {"message.timestamp.type": "LogAppendTime"}
+
+# An entity with many children, or a dead letter round a record of the full size, exceeds Kafka's default of 1 MiB.
+_LARGE = {"max.message.bytes": str(8 * _MEBIBYTE)}
+
+# A flush writes the same cells again and again: let the cleaner leave the newest minute alone, and give it something to
+# do within the hour, as the segment being written is never compacted and every start reads it whole.
+_COMPACT = {
+    "min.compaction.lag.ms": str(_MINUTE),
+    "min.cleanable.dirty.ratio": "0.2",
+    "segment.ms": str(60 * _MINUTE),
+    "segment.bytes": str(64 * _MEBIBYTE),
+    "delete.retention.ms": str(_DAY),
+}
+
+
+class TopicsError(RuntimeError):
+    """The cluster refused to make a topic, or did not make it in time.
+
+    Reaction: stop the process and show the text.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic as it must be.
+
+    Attributes:
+        name: full name on the cluster.
+        partitions: how many it gets when it is made.
+        cleanup: its only clean-up policy.
+        copartitioned: whether the partition count must equal that of all other such topics, because partition number p
+            of all of them together makes shard p.
+        config: further settings that it gets when it is made; an operator may change these.
+    """
+
+    name: str
+    partitions: int
+    cleanup: Cleanup
+    copartitioned: bool
+    config: Mapping[str, str] = field(default_factory=dict)
+
+
+def declared_topics(settings: Settings, inputs: tuple[str, ...] = INPUTS) -> tuple[Topic, ...]:
+    """Declare every topic of an installation whose input topics have the suffixes `inputs`."""
+    count = settings.partitions
+
+    def compacted(name: str, *, copartitioned: bool = True) -> Topic:
+        return Topic(name, count, "compact", copartitioned, _COMPACT | _LARGE)
+
+    def kept(name: str, days: int, *, copartitioned: bool = True, **more: Mapping[str, str]) -> Topic:
+        config = {"retention.ms": str(days * _DAY), **_ARRIVAL_TIME}
+        for extra in more.values():
+            config |= extra
+        return Topic(name, count, "delete", copartitioned, config)
+
+    return (
+        *(kept(settings.input_topic(name), days=7) for name in inputs),
+        compacted(settings.entities_topic),
+        compacted(settings.cells_topic),
+        kept(settings.links_topic, days=7),
+        compacted(settings.kpis_topic, copartitioned=False),
+        kept(settings.dead_letters_topic, days=30, copartitioned=False, size=_LARGE),
+    )
+
+
+async def ensure_topics(settings: Settings, inputs: tuple[str, ...] = INPUTS) -> list[str]:
+    """Make the topics that are missing, and wait until the cluster shows them; existing ones are left as they are.
+
+    Returns:
+        The names of the topics that were made by this call: another process may be making some at the same time.
+
+    Raises:
+        TopicsError: if the cluster refuses a topic, or does not show it within 30 s.
+        KafkaError: if the cluster cannot be reached.
+    """
+    topics = declared_topics(settings, inputs)
+    async with _admin(settings) as admin:
+        present = await _partition_counts(admin)
+        missing = [topic for topic in topics if topic.name not in present]
+        made = await _make(admin, missing) if missing else []
+        await _wait_until_shown(admin, topics)
+    return made
+
+
+async def check_topics(settings: Settings, inputs: tuple[str, ...] = INPUTS) -> list[str]:
+    """Compare the topics of the cluster with the declared ones.
+
+    Returns:
+        One line for each fault, with the command that mends it; nothing when all is well.
+
+    Raises:
+        KafkaError: if the cluster cannot be reached.
+    """
+    topics = declared_topics(settings, inputs)
+    async with _admin(settings) as admin:
+        counts = await _partition_counts(admin)
+        policies = await _cleanup_policies(admin, [topic.name for topic in topics if topic.name in counts])
+    return [
+        *_missing_faults(topics, counts),
+        *_count_faults(settings, {topic.name: counts[topic.name] for topic in topics if _counts(topic, counts)}),
+        *_policy_faults(settings, topics, policies),
+    ]
+
+
+def _counts(topic: Topic, counts: Mapping[str, int]) -> bool:
+    return topic.copartitioned and topic.name in counts
+
+
+def _missing_faults(topics: tuple[Topic, ...], counts: Mapping[str, int]) -> Iterator[str]:
+    for topic in topics:
+        if topic.name not in counts:
+            yield f"topic `{topic.name}` does not exist; make it: salespulse topics create"
+
+
+def _count_faults(settings: Settings, counts: Mapping[str, int]) -> Iterator[str]:
+    """Name what brings all counts together: counts can be raised only, so the greatest of them is where to meet."""
+    target = max([settings.partitions, *counts.values()])
+    if target > settings.partitions:
+        largest = ", ".join(f"`{name}`" for name, count in counts.items() if count == target)
+        yield (
+            f"`SALESPULSE_PARTITIONS` is {settings.partitions}, but {target} is the partition count of topic {largest}"
+            f" and cannot be lowered; set it: export SALESPULSE_PARTITIONS={target}"
+        )
+    for name, count in counts.items():
+        if count < target:
+            alter = _command(settings, "kafka-topics.sh", f"--alter --topic {name} --partitions {target}")
+            yield (
+                f"topic `{name}` has {count} partitions, but all input and internal topics need {target};"
+                f" raise it while the topic is empty, for keys change their partition: {alter}"
+            )
+    if set(counts.values()) not in (set(), {target}) and len(set(counts.values())) == 1:
+        count = next(iter(counts.values()))
+        yield f"all of these topics have {count} partitions; to keep that: export SALESPULSE_PARTITIONS={count}"
+
+
+def _policy_faults(settings: Settings, topics: tuple[Topic, ...], policies: Mapping[str, str]) -> Iterator[str]:
+    why = {"compact": "old records would be lost with their age", "delete": "records that share a key would be lost"}
+    for topic in topics:
+        policy = policies.get(topic.name, topic.cleanup)
+        if policy != topic.cleanup:
+            change = f"--alter --entity-type topics --entity-name {topic.name}"
+            alter = _command(settings, "kafka-configs.sh", f"{change} --add-config cleanup.policy={topic.cleanup}")
+            yield (
+                f"topic `{topic.name}` has cleanup.policy `{policy}`, but needs `{topic.cleanup}`"
+                f" ({why[topic.cleanup]}); change it: {alter}"
+            )
+
+
+def _command(settings: Settings, program: str, arguments: str) -> str:
+    secured = "" if settings.kafka_security_protocol == "PLAINTEXT" else " --command-config client.properties"
+    return f"{program} --bootstrap-server {settings.kafka}{secured} {arguments}"
+
+
+@asynccontextmanager
+async def _admin(settings: Settings) -> AsyncIterator[Any]:
+    admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=15_000)
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
+
+
+async def _partition_counts(admin: Any) -> dict[str, int]:
+    """Count the partitions of every topic of the cluster that has a leader for each.
+
+    Asks for all topics, because a question about one by name would make it on a cluster that creates topics by itself.
+    """
+    described = await admin.describe_topics()
+    return {
+        topic["topic"]: len(topic["partitions"])
+        for topic in described
+        if topic["error_code"] == 0 and all(partition["leader"] >= 0 for partition in topic["partitions"])
+    }
+
+
+async def _cleanup_policies(admin: Any, names: list[str]) -> dict[str, str]:
+    if not names:
+        return {}
+    key = "cleanup.policy"
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, {key: ""}) for name in names]
+    policies = {}
+    for response in await admin.describe_configs(resources):
+        for code, message, _type, name, entries in response.resources:
+            if code:
+                raise for_code(code)(f"cannot read the settings of topic `{name}`: {message}")
+            policies[name] = next(value for config, value, *_ in entries if config == key)
+    return policies
+
+
+async def _make(admin: Any, topics: list[Topic]) -> list[str]:
+    brokers = len((await admin.describe_cluster())["brokers"])
+    response = await admin.create_topics([_request(topic, brokers) for topic in topics], timeout_ms=15_000)
+    made, refused = [], []
+    for name, code, message in response.topic_errors:
+        error = for_code(code)
+        if error is NoError:
+            made.append(name)
+        elif error is not TopicAlreadyExistsError:  # another process was quicker: as good
+            refused.append(f"topic `{name}` was refused by the cluster: {message or error.__name__}")
+    if refused:
+        raise TopicsError("\n".join(refused))
+    return made
+
+
+def _request(topic: Topic, brokers: int) -> Any:
+    replicas = min(3, brokers)
+    config = {"cleanup.policy": topic.cleanup, **topic.config}
+    if replicas == 3:  # noqa: PLR2004 - a record is safe when two of three brokers have it, and one of them may be away
+        config["min.insync.replicas"] = "2"
+    return NewTopic(topic.name, topic.partitions, replicas, topic_configs=config)
+
+
+async def _wait_until_shown(admin: Any, topics: tuple[Topic, ...], limit_seconds: float = 30.0) -> None:
+    """Wait for the metadata, which follows a creation after some milliseconds, on each broker in its own time."""
+    names = {topic.name for topic in topics}
+    now = asyncio.get_running_loop().time
+    deadline = now() + limit_seconds
+    while absent := names - (await _partition_counts(admin)).keys():
+        if now() > deadline:
+            text = ", ".join(f"`{name}`" for name in sorted(absent))
+            raise TopicsError(f"topic {text} has no leader after {limit_seconds:.0f} s; look at the brokers' logs")
+        await asyncio.sleep(0.05)
+
+
+@click.group()
+def topics() -> None:
+    """Make and check the Kafka topics.
+
+    Example: salespulse topics create
+    """
+
+
+@topics.command()
+def create() -> None:
+    """Make the topics that are missing, then check them all.
+
+    Existing topics are left as they are.
+
+    Example: SALESPULSE_PARTITIONS=8 salespulse topics create
+    """
+    settings = _settings()
+    for name in _run(settings, ensure_topics(settings)):
+        click.echo(f"made topic {name}")
+    _report(_run(settings, check_topics(settings)))
+
+
+@topics.command()
+def check() -> None:
+    """Compare the topics with what salespulse needs.
+
+    Prints each fault with the command that mends it; the exit code is then 1.
+
+    Example: salespulse topics check
+    """
+    settings = _settings()
+    _report(_run(settings, check_topics(settings)))
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _run(settings: Settings, work: Coroutine[Any, Any, Result]) -> Result:
+    try:
+        return asyncio.run(work)
+    except (KafkaError, TopicsError, OSError) as error:
+        raise click.ClickException(f"topics at `{settings.kafka}`: {error}") from error
+
+
+def _report(faults: list[str]) -> None:
+    for fault in faults:
+        click.echo(fault, err=True)
+    if faults:
+        raise SystemExit(1)
+    click.echo("all topics are as they must be")

@@ -1,0 +1,1 @@
+"""The tests, and the broker that they, the benchmarks and developers share."""

@@ -1,0 +1,180 @@
+"""Check what a real deployment would show first: compose file, scrape targets, rules, image and locks fit together."""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from config.settings import Settings
+from streams.cli import main
+
+ROOT = Path(__file__).parents[2]
+ONE_SHOT = {"topics"}
+NO_HTTP = {"simulate"}
+PREFIX = "SALESPULSE_"
+Json = dict[str, Any]
+
+
+def read_yaml(path: str) -> Json:
+    document: Json = YAML(typ="safe").load(ROOT / path)
+    return document
+
+
+COMPOSE = read_yaml("docker-compose.yml")
+SERVICES: dict[str, Json] = COMPOSE["services"]
+PROMETHEUS = read_yaml("config/prometheus/prometheus.yml")
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+
+
+def run_tool(program: str, *arguments: str) -> None:
+    """Run a checker of Prometheus; where it is not installed: skip on a person's machine, fail in CI."""
+    if shutil.which(program) is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"`{program}` is not installed")
+    done = subprocess.run([program, *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(params=SERVICES)
+def service(request: pytest.FixtureRequest) -> tuple[str, Json]:
+    return request.param, SERVICES[request.param]
+
+
+# --- docker-compose.yml -----------------------------------------------------------------------------------------------
+
+
+def test_every_image_is_pinned(service: tuple[str, Json]) -> None:
+    name, spec = service
+    assert re.fullmatch(r"[\w/-]+:v?\d+\.\d+\.\d+(-[\w.]+)?", spec["image"]), name
+
+
+def test_every_service_tells_its_health(service: tuple[str, Json]) -> None:
+    name, spec = service
+    if name in ONE_SHOT | NO_HTTP:
+        assert spec["healthcheck"] == {"disable": True}
+    else:
+        assert spec["healthcheck"]["test"][0] in {"CMD", "CMD-SHELL"}
+
+
+def test_every_service_comes_back_without_privileges(service: tuple[str, Json]) -> None:
+    name, spec = service
+    assert spec["restart"] == ("on-failure" if name in ONE_SHOT else "unless-stopped")
+    assert spec["cap_drop"] == ["ALL"]
+    assert spec["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_ports_are_open_to_this_machine_only(service: tuple[str, Json]) -> None:
+    assert [port for port in service[1].get("ports", []) if not port.startswith("127.0.0.1:")] == []
+
+
+def test_what_is_mounted_exists(service: tuple[str, Json]) -> None:
+    for volume in service[1].get("volumes", []):
+        source, _, _ = volume.partition(":")
+        assert (ROOT / source).exists() if source.startswith(".") else source in COMPOSE["volumes"], volume
+
+
+def test_a_dependency_is_waited_for_as_far_as_it_goes(service: tuple[str, Json]) -> None:
+    for name, dependency in service[1].get("depends_on", {}).items():
+        expected = "service_completed_successfully" if name in ONE_SHOT else "service_healthy"
+        assert dependency["condition"] == expected, name
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_command_is_one_of_ours(name: str) -> None:
+    command, *rest = OURS[name]["command"]
+    assert command in main.commands
+    assert not rest or rest[0] in getattr(main.commands[command], "commands", rest)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_environment_is_made_of_settings(name: str) -> None:
+    unknown = {
+        key for key in OURS[name]["environment"] if key.removeprefix(PREFIX).lower() not in Settings.model_fields
+    }
+    assert unknown == set()
+
+
+def test_the_simulation_is_a_profile_of_its_own() -> None:
+    assert {name for name, spec in SERVICES.items() if spec.get("profiles")} == {"simulate"}
+
+
+def test_topics_are_never_made_by_accident() -> None:
+    assert SERVICES["kafka"]["environment"]["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+
+
+# --- Prometheus, Alertmanager, Grafana --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "setting"), [("serve", "HTTP_PORT"), ("worker", "WORKER_HTTP_PORT")])
+def test_what_is_scraped_is_what_listens(name: str, setting: str) -> None:
+    jobs = {job["job_name"]: job for job in PROMETHEUS["scrape_configs"]}
+    (target,) = jobs[f"salespulse-{name}"]["dns_sd_configs"]
+    assert target["names"] == [name]
+    assert target["port"] == SERVICES[name]["environment"][f"{PREFIX}{setting}"]
+    assert target["port"] == Settings.model_fields[setting.lower()].default
+    assert SERVICES[name]["environment"][f"{PREFIX}HTTP_HOST"] == "0.0.0.0"  # noqa: S104 - inside a container
+
+
+def test_alerts_go_to_the_alertmanager() -> None:
+    (manager,) = PROMETHEUS["alerting"]["alertmanagers"]
+    assert manager["static_configs"] == [{"targets": ["alertmanager:9093"]}]
+    assert "127.0.0.1:9093:9093" in SERVICES["alertmanager"]["ports"]
+
+
+def test_grafana_finds_its_sources_and_dashboards() -> None:
+    sources = read_yaml("grafana/provisioning/datasources/prometheus.yaml")["datasources"]
+    assert {re.sub(r"https?://|:\d+", "", source["url"]) for source in sources} <= SERVICES.keys()
+    (provider,) = read_yaml("grafana/provisioning/dashboards/salespulse.yaml")["providers"]
+    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
+
+
+def test_every_alert_says_what_is_wrong_and_what_to_do() -> None:
+    groups = read_yaml("config/prometheus/rules/salespulse.yml")["groups"]
+    for rule in (rule for group in groups for rule in group["rules"]):
+        assert rule["labels"].keys() == {"severity", "service", "kind"}, rule["alert"]
+        assert rule["labels"]["severity"] in {"critical", "warning"}, rule["alert"]
+        assert rule["annotations"].keys() == {"summary", "description"}, rule["alert"]
+        assert "$value" not in str(rule["labels"]), rule["alert"]
+
+
+def test_prometheus_accepts_its_configuration_and_rules() -> None:
+    run_tool("promtool", "check", "config", "--lint=all", "--lint-fatal", "config/prometheus/prometheus.yml")
+
+
+def test_the_rules_fire_when_they_should() -> None:
+    run_tool("promtool", "test", "rules", "tests/data/service_rules.yml")
+
+
+def test_alertmanager_accepts_its_configuration() -> None:
+    run_tool("amtool", "check-config", "config/alertmanager/alertmanager.yml")
+
+
+# --- image and locks --------------------------------------------------------------------------------------------------
+
+
+def test_the_image_is_pinned_and_not_root() -> None:
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"python:3.11.14-slim-bookworm"}
+    assert re.findall(r"^USER (\S+)", text, re.MULTILINE) == ["10001:10001"]
+    variables = {name.lower() for name in re.findall(rf"\b{PREFIX}(\w+)=", text)}
+    assert variables <= Settings.model_fields.keys()
+
+
+@pytest.mark.parametrize("lock", ["runtime", "build", "dev"])
+def test_a_lock_holds_versions_and_hashes_only(lock: str) -> None:
+    text = (ROOT / f"requirements/{lock}.txt").read_text("utf-8")
+    logical = [line for line in text.replace("\\\n", " ").splitlines() if line and not line.lstrip().startswith("#")]
+    assert [line for line in logical if not re.match(r"[a-z0-9-]+==\S+ .*--hash=sha256:[0-9a-f]{64}", line)] == []
+    assert "://" not in text
+
+
+def test_what_is_declared_is_locked() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    declared = {re.split(r"[=<>~!\[; ]", spec, maxsplit=1)[0].replace(".", "-") for spec in project["dependencies"]}
+    locked = re.findall(r"^([a-z0-9-]+)==", (ROOT / "requirements/runtime.txt").read_text("utf-8"), re.MULTILINE)
+    assert declared - set(locked) == set()
