@@ -6,6 +6,8 @@ event-by-event fold is the plain version that the tests compare with.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from operator import add
 from typing import Any
 
 import msgspec
@@ -33,12 +35,13 @@ class Codes(dict[Any, int]):
 
     def __init__(self) -> None:
         """Begin without values."""
-        self.names: list[Any] = []
+        self.packed: list[bytes] = []
+        """The msgpack text of each value, by its code."""
         self[None] = self[UNKNOWN]
 
     def __missing__(self, name: Any) -> int:
-        code = self[name] = len(self.names)
-        self.names.append(name)
+        code = self[name] = len(self.packed)
+        self.packed.append(_encode(name))
         return code
 
 
@@ -130,9 +133,10 @@ class CuboidCells:
         self.cuboid = cuboid
         self.cells: dict[Key, list[int]] = {}
         self.dirty: set[Key] = set()
-        self._names = codes.names
+        self._packed = codes.packed
         self._numeric_hidden = cuboid.cube.hidden in NUMERIC_HIDDEN
-        self._parts = 1 + len(cuboid.grain) + (cuboid.cube.hidden != "none")
+        parts = 2 + len(cuboid.grain) + (cuboid.cube.hidden != "none")
+        self._prefix = _encode([None] * parts)[:1] + _encode(cuboid.id)
         # A pane and a dimension code are both below 2**31 and share one integer; a bucket or an instant is not a code.
         self._packs = bool(cuboid.grain) or cuboid.cube.hidden == "currency"
 
@@ -166,8 +170,7 @@ class CuboidCells:
             if cell is None:
                 cells[key] = delta
                 continue
-            for i, d in enumerate(delta):
-                cell[i] += d
+            cell = cells[key] = list(map(add, cell, delta))
             if not any(cell):
                 del cells[key]
 
@@ -179,9 +182,10 @@ class CuboidCells:
 
     def seal(self) -> Iterator[tuple[bytes, bytes | None]]:
         """Yield the records of the cells that changed since the last seal; None for a cell that is no more."""
+        find, record_key = self.cells.get, self._record_key
         for key in self.dirty:
-            cell = self.cells.get(key)
-            yield self._record_key(key), None if cell is None else encode_sums(cell)
+            cell = find(key)
+            yield record_key(key), None if cell is None else encode_sums(cell)
         self.dirty.clear()
 
     def _pane(self, key: Key) -> int:
@@ -189,12 +193,17 @@ class CuboidCells:
         return first >> 32 if self._packs else first
 
     def _record_key(self, key: Key) -> bytes:
-        first, *rest = (key,) if isinstance(key, int) else key
-        codes = [first & 0xFFFFFFFF, *rest] if self._packs else rest
-        names = self._names
+        """Return msgpack of [cuboid id, pane, dimension values..., hidden value], put together from the packed parts."""
+        packed = self._packed
+        if isinstance(key, int):
+            if not self._packs:
+                return self._prefix + _encode(key)
+            return self._prefix + _pack_pane(key >> 32) + packed[key & 0xFFFFFFFF]
+        first, *codes = key
+        start = self._prefix + (_pack_pane(first >> 32) + packed[first & 0xFFFFFFFF] if self._packs else _encode(first))
         if self._numeric_hidden:
-            return _encode((self.cuboid.id, self._pane(key), *(names[c] for c in codes[:-1]), codes[-1]))
-        return _encode((self.cuboid.id, self._pane(key), *(names[c] for c in codes)))
+            return start + b"".join([packed[c] for c in codes[:-1]]) + _encode(codes[-1])
+        return start + b"".join([packed[c] for c in codes])
 
 
 def encode_sums(sums: list[int]) -> bytes:
@@ -209,6 +218,11 @@ def decode_sums(value: bytes) -> list[int]:
     """Return the sums that a cell's record holds."""
     sums: list[int] | str = _decode(value)
     return [int(s) for s in sums.split()] if isinstance(sums, str) else sums
+
+
+@lru_cache(maxsize=65_536)
+def _pack_pane(pane: int) -> bytes:
+    return _encode(pane)
 
 
 def _signed(columns: Sequence[Sequence[int]], added: int) -> list[NDArray[Any]]:

@@ -221,7 +221,7 @@ class _Compiler:
         assert spec is not None  # noqa: S101 (DerivedField holds exactly one of the two)
         own = f"data.{spec.own}"
         stage = f"STAGES.get(({self._field(spec.pipeline)}, {self._field(spec.stage)}))"
-        return self._once(name, f"{name} = {stage} if {own} is None else {own}.as_integer_ratio()")
+        return self._once(name, f"{name} = {stage} if {own} is None else Decimal(str({own})).as_integer_ratio()")
 
     def _test(self, variable: str, condition: object) -> str:
         if not isinstance(condition, Condition):
@@ -372,7 +372,8 @@ class _Compiler:
                 *("        " + line for line in fill),
                 "    elif t < nxt: nxt = t + 1",
             ]
-        return [f"r{index} = ()", f"if {self._live()}:", *("    " + line for line in fill)]
+        live = "True" if key.kind == "population" else self._live()  # a label value is there as soon as its entity is
+        return [f"r{index} = ()", f"if {live}:", *("    " + line for line in fill)]
 
     def _live(self) -> str:
         """Return the condition that the entity exists at `now`."""

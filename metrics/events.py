@@ -4,7 +4,7 @@ A `put` is decoded straight into the source's record type (absent fields become 
 time into a type that tells "not named" from "null".
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import GenericAlias
@@ -77,8 +77,7 @@ class Schema:
         )
         self._put = msgspec.json.Decoder(_envelope(source.key, self.record_type))
         self._patch = msgspec.json.Decoder(_envelope(source.key, patch_type))
-        self._instants = _InstantMemo()
-        self.settle = self._compile_settle()
+        self.decode = self._compile_decode()
 
     def _annotation(self, name: str, field: FieldType) -> Any:
         return GenericAlias(list, (self.item_types[name],)) if field.type == "list" else _ANNOTATIONS[field.type](field)
@@ -96,86 +95,66 @@ class Schema:
             case _:
                 return _ANNOTATIONS[field.type](field)
 
-    def decode(self, value: bytes) -> Event:
-        """Decode one event.
+    def _compile_decode(self) -> Callable[[bytes], Event]:
+        """Return the function that decodes one event; it raises `RejectedError`, whose text says which field and why.
 
-        Raises:
-            RejectedError: the bytes are no event of this source; the text says which field and why.
+        The text is generated so that a put costs no call and no loop beyond the decoder's own: it turns the texts of instants
+        and dates into numbers in place.
         """
-        try:
-            raw: Any = self._put.decode(value)
-            op = raw.op
-            if op == "patch":
-                raw = self._patch.decode(value)
-            data = raw.data
-            if op == "delete":
-                data = None
-            elif data is None:
-                raise RejectedError(f"a {op} needs `data`")
-            else:
-                self.settle(data)
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise RejectedError(_plain(error)) from error
+        lines = [
+            "def decode(value):",
+            "    try:",
+            "        raw = put(value)",
+            "        if raw.op != 'put': return other(value, raw)",
+            "        data = raw.data",
+            "        if data is None: raise RejectedError('a put needs `data`')",
+            *("        " + line for line in self._settling()),
+            "    except (MsgspecError, UnicodeDecodeError) as error: raise RejectedError(plain(error)) from error",
+            "    except ValueError as error: raise RejectedError(str(error)) from error",
+            "    span = raw.updated_at - EPOCH",
+            "    updated_us = (span.days * 86400 + span.seconds) * 1000000 + span.microseconds",
+            "    version = raw.version",
+            "    return Event('put', raw.entity_id, (updated_us if version is None else version, updated_us, raw.event_id), data)",
+            "",
+            "def settle(data):",
+            *("    " + line for line in self._settling()),
+            "    return data",
+        ]
+        scope: dict[str, Any] = {
+            "put": self._put.decode, "other": self._decode_other, "RejectedError": RejectedError, "MsgspecError": msgspec.MsgspecError,
+            "plain": _plain, "EPOCH": _EPOCH, "Event": Event, "UNSET": UNSET, "instants": _InstantMemo(), "bounded": _bounded,
+        }  # fmt: skip
+        exec(compile("\n".join(lines), f"<decode {self.source.key}>", "exec"), scope)  # noqa: S102 (our own text, validated names)
+        self._settle = scope["settle"]
+        decode: Callable[[bytes], Event] = scope["decode"]
+        return decode
+
+    def _settling(self) -> Iterator[str]:
+        """Yield the lines that convert the fields of `data`."""
+        for name, field in self.source.fields.items():
+            bounds = f"{field.minimum}, {field.maximum}"
+            convert = {
+                "timestamp": "instants[v]",
+                "date": "v.toordinal()",
+                "times": "{k: None if t is None else instants[t] for k, t in v.items()}",
+                "decimal": f"bounded('{name}', v, {bounds})",
+            }.get(field.type)
+            if convert is not None:
+                yield f"v = data.{name}"
+                yield f"if v is not None and v is not UNSET: data.{name} = {convert}"
+
+    def _decode_other(self, value: bytes, raw: Any) -> Event:
+        """Decode a patch or a delete, seen to be one by decoding it as a put."""
+        op = raw.op
+        data = None
+        if op == "patch":
+            raw = self._patch.decode(value)
+            if raw.data is None:
+                raise RejectedError("a patch needs `data`")
+            data = self._settle(raw.data)
         span = raw.updated_at - _EPOCH
         updated_us = (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
-        if updated_us < 0:
-            raise RejectedError("field `updated_at`: lies before 1970; check the producer's clock")
-        version = raw.version
-        return Event(op, raw.entity_id, (updated_us if version is None else version, updated_us, raw.event_id), data)
-
-    def _compile_settle(self) -> Callable[[Any], None]:
-        """Return a function that turns texts of instants and dates into numbers in place, and checks the decimals."""
-        lines = ["def settle(data):", "    pass"]
-        scope: dict[str, Any] = {
-            "UNSET": UNSET, "RejectedError": RejectedError, "instants": self._instants, "times": self._times, "check": _check_decimal
-        }  # fmt: skip
-        for name, field in self.source.fields.items():
-            settled = self._settled(name, field)
-            if settled is not None:
-                lines += [
-                    f"    value = data.{name}",
-                    "    if value is not None and value is not UNSET:",
-                    f"        try: {settled}",
-                    f"        except ValueError as error: raise RejectedError(f'field `{name}`: {{error}}') from error",
-                ]
-        exec(compile("\n".join(lines), f"<settle {self.source.key}>", "exec"), scope)  # noqa: S102 (our own text, from validated names)
-        settle: Callable[[Any], None] = scope["settle"]
-        return settle
-
-    @staticmethod
-    def _settled(name: str, field: FieldType) -> str | None:
-        """Return the statement that settles `value`, None for a type that the decoder has settled."""
-        match field.type:
-            case "timestamp":
-                return f"data.{name} = instants[value]"
-            case "date":
-                return f"data.{name} = value.toordinal()"
-            case "times":
-                return f"data.{name} = times(value)"
-            case "decimal":
-                return f"check(value, {field.minimum}, {field.maximum})"
-            case "list":
-                checks = [
-                    f"item.{n} is None or check(item.{n}, {f.minimum}, {f.maximum})"
-                    for n, f in field.fields.items()
-                    if f.type == "decimal"
-                ]
-                return f"[({', '.join(checks)}) for item in value]" if checks else None
-            case _:
-                return None
-
-    def _times(self, value: Mapping[str, str | None]) -> dict[str, int | None]:
-        return {k: None if v is None else self._instants[v] for k, v in value.items()}
-
-
-def _check_decimal(value: Decimal, minimum: int | None, maximum: int | None) -> None:
-    """Raise ValueError for a number out of range, or so large or fine that exact arithmetic would take for ever."""
-    if not value.is_finite() or max(abs(value.adjusted()), len(value.as_tuple().digits)) > _MAX_DIGITS:
-        raise ValueError(f"`{str(value)[:_MAX_DIGITS]}` is not a number of at most {_MAX_DIGITS} digits")
-    if minimum is not None and value < minimum:
-        raise ValueError(f"`{value}` is less than {minimum}, the least there can be")
-    if maximum is not None and value > maximum:
-        raise ValueError(f"`{value}` is more than {maximum}, the most there can be")
+        return Event(op, raw.entity_id, (updated_us if raw.version is None else raw.version, updated_us, raw.event_id), data)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -187,13 +166,25 @@ _ANNOTATIONS: dict[str, Callable[[FieldType], Any]] = {
         Meta(ge=-_MAX_INTEGER if f.minimum is None else f.minimum, le=_MAX_INTEGER if f.maximum is None else f.maximum),
     ],
     "money": lambda f: Annotated[int, Meta(ge=0 if f.minimum is None else f.minimum, le=MAX_AMOUNT_MINOR)],
-    "decimal": lambda _: Decimal,
+    "decimal": lambda _: Annotated[str, Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$")] | int | float,
     "boolean": lambda _: bool,
     "timestamp": lambda _: str,
     "date": lambda _: date,
     "enum": lambda f: Literal[f.values],
     "times": lambda _: dict[str, str | None],
 }
+
+
+def _bounded(name: str, value: str | float, minimum: int | None, maximum: int | None) -> str | float:
+    """Return a decimal unchanged.
+
+    Raises:
+        ValueError: it is not finite, or lies outside its declared bounds.
+    """
+    number = Decimal(str(value))
+    if not number.is_finite() or (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
+        raise ValueError(f"field `{name}`: `{value}` lies outside {minimum} to {maximum}")
+    return value
 
 
 def _item_type(source: str, name: str, field: FieldType) -> type[Struct]:

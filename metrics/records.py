@@ -17,6 +17,11 @@ def entity_key(source: str, entity_id: str) -> bytes:
     return f"{source}/{entity_id}".encode()
 
 
+def entity_id(key: bytes) -> str:
+    """Return the id in the key of an entity."""
+    return key.decode().partition("/")[2]
+
+
 def reference_key(source: str, entity_id: str) -> bytes:
     """Return the key of a reference record (a rate, a plan) on the cells topic."""
     return _encode((REFERENCE, source, entity_id))

@@ -5,25 +5,28 @@ order, batch borders or restarts. Records go in, `seal` hands out what has chang
 package makes one Kafka transaction of it.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from itertools import islice
 from typing import Any, NamedTuple
 
 import msgspec
 
 from metrics.calendar import DAY_MS
 from metrics.cells import Codes, CubeCells, CuboidCells, Retention
-from metrics.contributions import NEVER
+from metrics.contributions import NEVER, Rows
 from metrics.entities import DELETED, RECORD_VERSION, Entity, link, merge, newest_key
 from metrics.events import Event, OrderKey, RejectedError
 from metrics.plan import Plan, SourcePlan
-from metrics.records import entity_key, is_progress, reference_key
+from metrics.records import entity_id, is_progress, reference_key
 
 TOMBSTONE_RETENTION_MS = 400 * DAY_MS
 """How long a deleted entity keeps its order keys."""
 CLOCK_TOLERANCE_US = 5 * 60 * 1_000_000
 """How far `updated_at` may lie after the broker's time."""
+_RECENT = 4096
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -85,6 +88,73 @@ def _check_clock(event: Event, record: Record) -> None:
         )
 
 
+class _Stored:
+    """The entities of one source: as bytes, and the recently used ones also as objects with the rows they contribute.
+
+    The rows stay right while T moves on, because an entity whose rows change by themselves is re-applied at that instant.
+    """
+
+    def __init__(self, plan: SourcePlan) -> None:
+        self.plan = plan
+        self.key = plan.source.key
+        self.packed: dict[str, bytes] = {}
+        self._recent: dict[str, tuple[Any, Rows]] = {}
+        self._dirty: set[str] = set()
+
+    @property
+    def size(self) -> int:
+        return len(self.packed) + sum(1 for i in self._dirty if i not in self.packed)
+
+    def find(self, entity_id: str) -> Any:
+        """Return an entity, None when there is none."""
+        recent = self._recent.get(entity_id)
+        if recent is not None:
+            return recent[0]
+        packed = self.packed.get(entity_id)
+        return None if packed is None else self.plan.codec.decode(packed)
+
+    def rows(self, entity_id: str, entity: Any, now: int) -> Rows:
+        """Return what `entity`, as found, contributes as of `now`."""
+        recent = self._recent.get(entity_id)
+        if recent is not None:
+            return recent[1]
+        assert self.plan.code is not None  # asked for sources that contribute only
+        return self.plan.code.contribute(entity, now)[0]
+
+    def show(self, entity_id: str, entity: Any, rows: Rows) -> None:
+        """Remember an unchanged entity's new rows, if it is among the recent ones."""
+        if entity_id in self._recent:
+            self._recent[entity_id] = entity, rows
+
+    def keep(self, entity_id: str, entity: Any, rows: Rows) -> None:
+        """Take a changed entity."""
+        self._recent.pop(entity_id, None)  # so that the last used are the last in order
+        self._recent[entity_id] = entity, rows
+        self._dirty.add(entity_id)
+
+    def forget(self, entity_id: str) -> None:
+        """Drop an entity."""
+        self._recent.pop(entity_id, None)
+        self.packed.pop(entity_id, None)
+        self._dirty.add(entity_id)
+
+    def seal(self) -> list[tuple[bytes, bytes | None]]:
+        """Pack the changed entities and return their records; keep the objects of the last `_RECENT` used."""
+        encode, recent, packed = self.plan.codec.encode, self._recent, self.packed
+        prefix = f"{self.key}/"
+        records: list[tuple[bytes, bytes | None]] = []
+        for name in self._dirty:
+            found = recent.get(name)
+            value = None if found is None else encode(found[0])
+            if value is not None:
+                packed[name] = value
+            records.append(((prefix + name).encode(), value))
+        self._dirty.clear()
+        if len(recent) > _RECENT:
+            self._recent = dict(islice(recent.items(), len(recent) - _RECENT, None))
+        return records
+
+
 def _stay(_: str) -> int | None:
     return None
 
@@ -106,15 +176,14 @@ class Shard:
         self._cubes = {
             s.source.key: [CubeCells(c, self._codes, plan.calendar) for c in s.cubes] for s in plan.sources.values()
         }
-        self._entities: dict[str, dict[str, bytes]] = {key: {} for key in plan.sources}
-        self._dirty: dict[str, set[str]] = {key: set() for key in plan.sources}
+        self._stored = {key: _Stored(s) for key, s in plan.sources.items()}
         self._timers: list[tuple[int, str, str]] = []
         self._due: dict[tuple[str, str], int] = {}
         self._sealing = Sealed()
 
     # ------------------------------------------------------------------------------------------------------- records in
 
-    def apply(self, source: str, records: Iterable[Record], *, repeat_links: bool = False) -> None:
+    def apply(self, source: str, records: Iterable[Record], *, repeat_links: bool = False) -> None:  # noqa: C901 (the hot loop)
         """Apply records of one source topic in their order.
 
         Args:
@@ -123,52 +192,51 @@ class Shard:
             repeat_links: send the children's links even where they did not change: an earlier owner may have sent
                 others in a transaction that was aborted, and the parents may have read those.
         """
-        plan = self.plan.sources[source]
-        decode = plan.schema.decode
-        entities = self._entities[source]
-        counts = dict.fromkeys(("applied", "duplicate", "stale", "rejected", "misrouted", "null"), 0)
+        stored = self._stored[source]
+        schema, decode, find = stored.plan.schema, stored.plan.schema.decode, stored.find
+        outcomes: list[str] = []
+        newest = self.watermarks.get(source, 0) * 1000
         for record in records:
             if record.value is None:
-                counts["null"] += 1
+                outcomes.append("null")
                 continue
             try:
                 event = decode(record.value)
-                _check_clock(event, record)
+                if event.key[1] > record.written_ms * 1000 + CLOCK_TOLERANCE_US:
+                    raise RejectedError(
+                        "field `updated_at`: lies more than 5 minutes after the broker's time; check the producer's clock"
+                    )
             except RejectedError as error:
                 self._sealing.rejected.append(Rejected(source, record, str(error)))
-                counts["rejected"] += 1
+                outcomes.append("rejected")
                 continue
-            packed = entities.get(event.entity_id)
-            if packed is None:
+            old = find(event.entity_id)
+            if old is None:
                 home = self._home_of(event.entity_id)
                 if home is not None:
                     self._sealing.misrouted.append(Misrouted(source, home, event.entity_id, record))
-                    counts["misrouted"] += 1
+                    outcomes.append("misrouted")
                     continue
-                old = None
-            else:
-                old = plan.codec.decode(packed)
-            new, outcome = merge(plan.schema, old, event)
-            counts[outcome] += 1
-            if event.key[1] > self.watermarks.get(source, 0) * 1000:
-                self.watermarks[source] = event.key[1] // 1000
+            new, outcome = merge(schema, old, event)
+            outcomes.append(outcome)
+            newest = max(newest, event.key[1])
             if new is not None:
-                self._change(plan, event.entity_id, old, new, repeat_links=repeat_links)
+                self._change(stored, event.entity_id, old, new, repeat_links=repeat_links)
             elif repeat_links:
-                self._send_links(plan, event.entity_id, old, old, repeat=True)
-        for outcome, n in counts.items():
-            if n:
-                self.counts[source, outcome] = self.counts.get((source, outcome), 0) + n
+                self._send_links(stored.plan, event.entity_id, old, old, repeat=True)
+        if newest:
+            self.watermarks[source] = newest // 1000
+        for outcome, n in Counter(outcomes).items():
+            self.counts[source, outcome] = self.counts.get((source, outcome), 0) + n
 
     def apply_links(self, links: Iterable[Link]) -> None:
         """Apply what children tell their parents."""
         for sent in links:
-            plan = self.plan.sources[sent.relation.partition(".")[0]]
-            packed = self._entities[plan.source.key].get(sent.parent)
-            old = None if packed is None else plan.codec.decode(packed)
-            new = link(old, plan.schema, sent.relation, sent.child, (sent.key, sent.instant))
+            stored = self._stored[sent.relation.partition(".")[0]]
+            old = stored.find(sent.parent)
+            new = link(old, stored.plan.schema, sent.relation, sent.child, (sent.key, sent.instant))
             if new is not None:
-                self._change(plan, sent.parent, old, new)
+                self._change(stored, sent.parent, old, new)
 
     def advance(self, now: int) -> None:
         """Move T forward: re-apply the entities whose contributions change by themselves, and drop panes of the past.
@@ -198,42 +266,42 @@ class Shard:
 
     # ----------------------------------------------------------------------------------------------------------- change
 
-    def _change(self, plan: SourcePlan, entity_id: str, old: Any, new: Entity, *, repeat_links: bool = False) -> None:
-        source = plan.source.key
-        self._entities[source][entity_id] = plan.codec.encode(new)
-        self._dirty[source].add(entity_id)
-        if plan.code is None:
+    def _change(self, stored: "_Stored", entity_id: str, old: Any, new: Entity, *, repeat_links: bool = False) -> None:
+        code = stored.plan.code
+        if code is None:
+            stored.keep(entity_id, new, ())
             return
-        contribute = plan.code.contribute
-        rows, due = contribute(new, self.now)
-        cubes = self._cubes[source]
+        rows, due = code.contribute(new, self.now)
+        cubes = self._cubes[stored.key]
         if old is None:
             for cube, after in zip(cubes, rows, strict=True):
                 if after:
                     cube.add += after
         else:
-            for cube, before, after in zip(cubes, contribute(old, self.now)[0], rows, strict=True):
+            for cube, before, after in zip(cubes, stored.rows(entity_id, old, self.now), rows, strict=True):
                 if before != after:
                     cube.take_out += before
                     cube.add += after
-        self._set_timer(source, entity_id, new, due)
-        if plan.as_child:
-            self._send_links(plan, entity_id, old, new, repeat=repeat_links)
+        stored.keep(entity_id, new, rows)
+        if due != NEVER or self._due or new.deleted:
+            self._set_timer(stored.key, entity_id, new, due)
+        if stored.plan.as_child:
+            self._send_links(stored.plan, entity_id, old, new, repeat=repeat_links)
 
     def _reapply(self, source: str, entity_id: str, before: int) -> None:
         """Replace what an entity contributed as of `before` by what it contributes now."""
-        plan = self.plan.sources[source]
-        entity = plan.codec.decode(self._entities[source][entity_id])
+        stored = self._stored[source]
+        entity = stored.find(entity_id)
         if entity.deleted and self._forget_at(entity) <= self.now:
-            del self._entities[source][entity_id]
-            self._dirty[source].add(entity_id)
+            stored.forget(entity_id)
             return
-        assert plan.code is not None  # noqa: S101 (only sources that contribute have timers)
-        rows, due = plan.code.contribute(entity, self.now)
-        for cube, old, new in zip(self._cubes[source], plan.code.contribute(entity, before)[0], rows, strict=True):
+        assert stored.plan.code is not None  # only sources that contribute have timers
+        rows, due = stored.plan.code.contribute(entity, self.now)
+        for cube, old, new in zip(self._cubes[source], stored.rows(entity_id, entity, before), rows, strict=True):
             if old != new:
                 cube.take_out += old
                 cube.add += new
+        stored.show(entity_id, entity, rows)
         self._set_timer(source, entity_id, entity, due)
 
     def _set_timer(self, source: str, entity_id: str, entity: Any, due: int) -> None:
@@ -279,12 +347,11 @@ class Shard:
         """Return all that changed since the last seal, as records; the shard goes on from here."""
         self.fold()
         sealed, self._sealing = self._sealing, Sealed()
-        for source, dirty in self._dirty.items():
-            entities = self._entities[source]
-            sealed.entities += [(entity_key(source, i), entities.get(i)) for i in dirty]
-            if self.plan.sources[source].source.broadcast:
-                sealed.cells += [self._reference(source, i) for i in dirty]
-            dirty.clear()
+        for source, stored in self._stored.items():
+            changed = stored.seal()
+            sealed.entities += changed
+            if stored.plan.source.broadcast:
+                sealed.cells += [self._reference(source, entity_id(key)) for key, _ in changed]
         for table in self._tables():
             if table.dirty:
                 sealed.cells += table.seal()
@@ -296,8 +363,7 @@ class Shard:
     def _reference(self, source: str, entity_id: str) -> tuple[bytes, bytes | None]:
         """Return the record that gives the view a rate or a plan whole; None for one that is deleted or incomplete."""
         plan = self.plan.sources[source]
-        packed = self._entities[source].get(entity_id)
-        entity = None if packed is None else plan.codec.decode(packed)
+        entity = self._stored[source].find(entity_id)
         key = reference_key(source, entity_id)
         if entity is None or entity.deleted or not plan.complete(entity.data):
             return key, None
@@ -306,7 +372,7 @@ class Shard:
     @property
     def size(self) -> int:
         """The number of entities."""
-        return sum(len(entities) for entities in self._entities.values())
+        return sum(stored.size for stored in self._stored.values())
 
     @property
     def too_old(self) -> int:
@@ -324,32 +390,30 @@ class Shard:
         Raises:
             UnreadableRecordError: an entity record is damaged or of another release.
         """
-        pending = 0
-        for key, value in entities.items():
-            source, _, entity_id = key.decode().partition("/")
-            plan = self.plan.sources.get(source)
-            if plan is None:
+        for number, (key, value) in enumerate(entities.items()):
+            source, _, name = key.decode().partition("/")
+            stored = self._stored.get(source)
+            if stored is None:
                 continue
-            entity = _decode(plan, key, value)
-            self._entities[source][entity_id] = value
-            if plan.code is None:
+            entity = _decode(stored.plan, key, value)
+            stored.packed[name] = value
+            if stored.plan.code is None:
                 continue
-            rows, due = plan.code.contribute(entity, self.now)
+            rows, due = stored.plan.code.contribute(entity, self.now)
             for cube, new in zip(self._cubes[source], rows, strict=True):
                 if new:
                     cube.add += new
-            self._set_timer(source, entity_id, entity, due)
-            pending += 1
-            if pending % _RESTORE_FOLD == 0:
+            self._set_timer(source, name, entity, due)
+            if number % _RESTORE_FOLD == 0:
                 self.fold()
         self.fold()
         self._sealing.cells = self._differences(published)
 
     def _differences(self, published: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes | None]]:
         current = dict(record for table in self._tables() for record in table.seal())
-        for source, plan in self.plan.sources.items():
-            if plan.source.broadcast:
-                current.update(self._reference(source, i) for i in self._entities[source])
+        for source, stored in self._stored.items():
+            if stored.plan.source.broadcast:
+                current.update(self._reference(source, i) for i in stored.packed)
         gone = [(k, None) for k in published if k not in current and not is_progress(k)]
         return [*gone, *((k, v) for k, v in current.items() if published.get(k) != v)]
 

@@ -251,4 +251,4 @@ class View:
 
 def _rates(records: Mapping[tuple[int, str], Mapping[str, Any]]) -> Iterable[Rate]:
     by_id = sorted(records.items(), key=lambda item: item[0][1])
-    return (Rate(d["base"], d["quote"], d["rate_date"], Decimal(d["rate"])) for _, d in by_id)
+    return (Rate(d["base"], d["quote"], d["rate_date"], Decimal(str(d["rate"]))) for _, d in by_id)

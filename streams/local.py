@@ -5,10 +5,8 @@ from collections.abc import Iterator
 from itertools import islice
 from zoneinfo import ZoneInfo
 
-from config.load import load
-from config.settings import Settings
 from metrics.embedded import Embedded
-from metrics.plan import Plan, compile_plan
+from metrics.plan import Plan
 from metrics.view import Progress, View
 from streams.clock import Clock
 from streams.envelope import Event, parse_instant
@@ -19,15 +17,6 @@ _SECOND_MS = 1_000
 _SLICE = 250
 _DAY_MS = 86_400_000
 _LATE_MS = 5_000
-
-
-def load_plan(settings: Settings) -> Plan:
-    """Return the compiled declarations of the settings' catalogue.
-
-    Raises:
-        DeclarationFaults: the declarations have faults.
-    """
-    return compile_plan(load(settings.catalogue), settings.timezone, settings.currency)
 
 
 def feed(embedded: Embedded, events: list[Event], written_ms: int) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -24,7 +23,7 @@ _REASONS = {
     "no_plan": "no plan",
     "below_min_samples": "too few samples",
 }
-_ORDER = (
+WINDOW_ORDER = (
     "1h", "24h", "7d", "30d", "90d", "365d", "dtd", "wtd", "mtd", "qtd", "ytd",
     "prev_day", "prev_week", "prev_month", "prev_quarter",
 )  # fmt: skip
@@ -129,8 +128,8 @@ def _groups(view: View) -> Iterator[Group]:
     for name in dict.fromkeys(s.kpi.group for _, s in totals):
         mine = [(i, s) for i, s in totals if s.kpi.group == name]
         tokens = {w.token for _, s in mine for w in s.windows} - {"now"}
-        windows = [Window(token) for token in _ORDER if token in tokens]
-        columns = [Column(_window_title(w.token), window_words(w.token)) for w in windows]
+        windows = [Window(token) for token in WINDOW_ORDER if token in tokens]
+        columns = [Column(window_title(w.token), window_words(w.token)) for w in windows]
         tiles = [_cell(view, i, s, NOW) for i, s in mine if NOW in s.windows]
         rows = [_row(view, i, s, windows) for i, s in mine if s.windows != (NOW,)]
         yield Group(name.replace("_", " ").capitalize(), tiles, columns, rows)
@@ -162,11 +161,11 @@ def exact_text(plan: Plan, series: SeriesPlan, result: Result) -> str:
     text = decimal_text(series, result, plan.currency)
     if text is None:
         return _REASONS.get(result.reason or "", ABSENT)
-    units: dict[str, Any] = {"money": f" {plan.currency}", "seconds": " s"}
-    return text + units.get(series.kpi.unit, "")
+    return text + {"money": f" {plan.currency}", "seconds": " s"}.get(series.kpi.unit, "")
 
 
-def _window_title(token: str) -> str:
+def window_title(token: str) -> str:
+    """Return how a window is headed."""
     return token.replace("_", " ")
 
 

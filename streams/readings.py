@@ -73,7 +73,8 @@ def query(plan: Plan, kpis: Sequence[str] = (), windows: Sequence[str] = (), by:
     kinds = {tuple(sorted(grain)) for grain in grains}
     for grain in sorted(g for g in asked.grains if tuple(sorted(g)) not in kinds):
         names = ", ".join(f"`{','.join(g)}`" for g in grains if g)
-        raise QueryError(f"by `{','.join(grain)}` is not declared{_of(asked.kpis)}; use one of {names}, or leave it empty")
+        what = f"by `{','.join(grain)}` is not declared{_of(asked.kpis)}"
+        raise QueryError(f"{what}; use one of {names}, or the empty text for the total")
     return asked
 
 

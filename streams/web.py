@@ -1,5 +1,6 @@
 """The HTTP interface of a view: the live page, the readings as JSON, `/metrics`, `/healthz` and `/readyz`."""
 
+from collections.abc import Iterable
 from importlib.resources import files
 from typing import Protocol
 
@@ -102,9 +103,7 @@ class _Site:
     async def _readings(self, request: web.Request) -> web.Response:
         view, asked = self._board.view, request.query
         try:
-            for name in asked:
-                if name not in _PARAMETERS:
-                    raise QueryError(f"parameter `{name}` is not known; use one of {', '.join(_PARAMETERS)}")
+            _check_parameters(asked)
             wanted = query(view.plan, *(asked.getall(name, []) for name in _PARAMETERS))
         except QueryError as error:
             return web.json_response({"error": str(error)}, status=400)
@@ -113,3 +112,9 @@ class _Site:
         response = web.Response(body=body, content_type="application/json", headers={"Cache-Control": "no-store"})
         response.enable_compression()
         return response
+
+
+def _check_parameters(given: Iterable[str]) -> None:
+    for name in given:
+        if name not in _PARAMETERS:
+            raise QueryError(f"parameter `{name}` is not known; use one of {', '.join(_PARAMETERS)}")

@@ -1,0 +1,211 @@
+"""The view of a running installation: the cells of all shards from Kafka, evaluated once a second.
+
+It never writes to Kafka and belongs to no consumer group: any number of views can run, and a new one reads the
+compacted topic from its beginning. A cell record holds the absolute value, so reading one twice has no effect.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from itertools import count
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
+from config.settings import Settings
+from metrics.plan import Plan
+from metrics.view import Reading, View
+from streams.clock import Clock, wall_clock
+from streams.kafka import client_options, wait_for_broker
+
+STALE_MS = 10_000
+"""How old the last sign of life of a shard may be."""
+_LATE_SECONDS = 5.0
+"""How long ago the last tick may be."""
+_SECOND_MS = 1_000
+_RECORDS_AT_ONCE = 500
+"""Records applied before others may use the event loop; some milliseconds."""
+_POLL_MS = 200
+_TOPIC_WAIT_SECONDS, _SAY_EVERY = 0.5, 20
+_PAUSE_SECONDS = 1.0
+
+_log = structlog.get_logger(__name__)
+
+
+class ViewService:
+    """Keeps a view up to date from the cells topic; a board that can be served from the first moment on."""
+
+    def __init__(self, settings: Settings, plan: Plan, clock: Clock) -> None:
+        """Begin without cells; `run` does the rest."""
+        self._settings = settings
+        self._plan = plan
+        self._clock = clock
+        self._fixed = settings.fixed_clock_ms() is not None
+        self._phase: str | None = "starting"
+        self._ticked_at = time.monotonic()
+        self.view = View(plan)
+        self._next: dict[int, int] = {}
+        """The offset to go on from, by partition."""
+        self._partitions: tuple[int, ...] = ()
+
+    # ----------------------------------------------------------------------------------------------------------- health
+
+    def ready(self) -> tuple[bool, str]:
+        """Return whether the readings are those of now, and if not why."""
+        reason = self._phase or self._stale()
+        if reason is None and time.monotonic() - self._ticked_at > _LATE_SECONDS:
+            reason = f"the last evaluation was {time.monotonic() - self._ticked_at:.0f} s ago"
+        return reason is None, reason or "live"
+
+    def _stale(self) -> str | None:
+        """Return which shards are silent, None when all gave a sign of life lately."""
+        silent = [p for p in self._partitions if p not in self.view.progress]
+        if silent:
+            return f"no worker has reported on {_shards(silent)} yet; start `salespulse worker`"
+        now = wall_clock()
+        ages = {p: now - self.view.progress[p].written_ms for p in self._partitions}
+        old = [p for p, age in ages.items() if age > STALE_MS]
+        if old:
+            age = max(ages[p] for p in old) / 1000
+            return f"no worker has reported on {_shards(old)} for {age:.0f} s; see whether workers and broker are well"
+        return None
+
+    # -------------------------------------------------------------------------------------------------------------- run
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Read and evaluate until `stopped` is set; reconnects by itself."""
+        reading = asyncio.ensure_future(self._read_for_ever())
+        ticking = asyncio.ensure_future(self._tick_for_ever())
+        stopping = asyncio.ensure_future(stopped.wait())
+        tasks = {reading, ticking, stopping}
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in done - {stopping}:
+            task.result()  # raises what ended it
+
+    async def _read_for_ever(self) -> None:
+        while True:
+            self._phase = f"waiting for a kafka broker at `{self._settings.kafka}`"
+            await wait_for_broker(self._settings, _log.warning)
+            try:
+                await self._read()
+            except _TopicReplacedError:
+                _log.warning("the cells topic was replaced, reading it from its beginning")
+                self.view, self._next = View(self._plan), {}
+            except (KafkaError, OSError, TimeoutError) as error:
+                _log.warning("lost the cells, reading on after a pause", error=repr(error))
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _read(self) -> None:
+        """Read from where it stopped, at first the beginning, until an error."""
+        self._partitions = await self._find_partitions()
+        consumer: Any = AIOKafkaConsumer(
+            **client_options(self._settings),
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+        )
+        await consumer.start()
+        try:
+            assigned = {TopicPartition(self._settings.cells_topic, p) for p in self._partitions}
+            consumer.assign(assigned)
+            for tp in assigned:
+                consumer.seek(tp, self._next.get(tp.partition, 0))
+            await self._catch_up(consumer)
+            self._phase = None
+            while True:
+                await self._apply(await consumer.getmany(timeout_ms=_POLL_MS))
+        finally:
+            with suppress(KafkaError):
+                await consumer.stop()
+
+    async def _find_partitions(self) -> tuple[int, ...]:
+        """Return the partitions of the cells topic; it may be made after the view was started."""
+        name = self._settings.cells_topic
+        client: Any = AIOKafkaClient(**client_options(self._settings))
+        try:
+            await client.bootstrap()
+            for attempt in count():
+                # All topics are asked for: a question about one would make it, on a cluster that makes them by itself.
+                found = (await client.fetch_all_metadata()).partitions_for_topic(name)
+                if found:
+                    return tuple(sorted(found))
+                self._phase = f"topic `{name}` is not there yet; run `salespulse topics create`"
+                if attempt % _SAY_EVERY == 0:
+                    _log.warning(self._phase)
+                await asyncio.sleep(_TOPIC_WAIT_SECONDS)
+        finally:
+            await client.close()
+        raise AssertionError  # the loop has no end
+
+    async def _catch_up(self, consumer: Any) -> None:
+        """Read to where the partitions end now."""
+        assigned = consumer.assignment()
+        ends = await consumer.end_offsets(list(assigned))
+        total = sum(ends.values())
+        while True:
+            positions = {tp: await consumer.position(tp) for tp in assigned}
+            left = sum(max(0, ends[tp] - positions[tp]) for tp in assigned)
+            if not left:
+                return
+            self._phase = f"reading the cells: {1 - left / max(1, total):.0%}"
+            await self._apply(await consumer.getmany(timeout_ms=_POLL_MS))
+
+    async def _apply(self, batches: dict[TopicPartition, list[Any]]) -> None:
+        for tp, records in batches.items():
+            if records and records[0].offset < self._next.get(tp.partition, 0):
+                raise _TopicReplacedError
+            for begin in range(0, len(records), _RECORDS_AT_ONCE):
+                self._apply_some(tp.partition, records[begin : begin + _RECORDS_AT_ONCE])
+                await asyncio.sleep(0)
+
+    def _apply_some(self, partition: int, records: Iterable[Any]) -> None:
+        for record in records:
+            if record.key is not None:
+                self.view.apply(partition, record.key, record.value)
+            self._next[partition] = record.offset + 1
+
+    # ------------------------------------------------------------------------------------------------------------- tick
+
+    async def _tick_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(1 - time.time() % 1)
+            if self._phase is None:
+                self._evaluate()
+
+    def _evaluate(self) -> list[Reading]:
+        """Evaluate as of now, or, while a shard is silent, as of the last instant that all shards have spoken for.
+
+        Returns:
+            The readings that changed: what is to be published elsewhere, publish from here.
+        """
+        as_of = self._as_of()
+        self._ticked_at = time.monotonic()
+        if as_of is None:
+            return []
+        return self.view.tick(as_of)
+
+    def _as_of(self) -> int | None:
+        """Return the T to evaluate, in whole seconds; None when the readings must stay as they are."""
+        if self._stale() is None:
+            return self._clock() if self._fixed else self._clock() // _SECOND_MS * _SECOND_MS
+        if any(p not in self.view.progress for p in self._partitions):
+            return None
+        known = min(self.view.progress[p].as_of for p in self._partitions)
+        return known if self.view.as_of is None else None
+
+
+class _TopicReplacedError(Exception):
+    """A record came at an offset that was read before: the topic was made anew. Reaction: begin with an empty view."""
+
+
+def _shards(numbers: list[int]) -> str:
+    return f"shard{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

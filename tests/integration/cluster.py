@@ -1,0 +1,164 @@
+"""Real worker processes on a real broker, and an independent reading of what they committed."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from config.load import load
+from config.settings import Settings
+from metrics.plan import Plan, compile_plan
+from metrics.view import View
+from streams.kafka import client_options
+from streams.recovery import read_tables
+from streams.topics import ensure_topics
+from tests.broker import free_port
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_SECONDS = 90.0
+
+
+class WorkerProcess:
+    """One `salespulse worker`, with its log in a file."""
+
+    def __init__(self, settings: Settings, log: Path, **more: str) -> None:
+        """Start it with the environment that `settings` stand for."""
+        self.port = free_port()
+        self.log = log
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("SALESPULSE_")},
+            "SALESPULSE_KAFKA": settings.kafka,
+            "SALESPULSE_APP_ID": settings.app_id,
+            "SALESPULSE_TOPIC_PREFIX": settings.topic_prefix,
+            "SALESPULSE_PARTITIONS": str(settings.partitions),
+            "SALESPULSE_CLOCK": settings.clock,
+            "SALESPULSE_CURRENCY": settings.currency,
+            "SALESPULSE_CATALOGUE": os.pathsep.join(map(str, settings.catalogue)),
+            "SALESPULSE_WORKER_HTTP_PORT": str(self.port),
+            **more,
+        }
+        with log.open("ab") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "streams.cli", "worker"], cwd=ROOT, env=environment, stdout=output, stderr=output
+            )
+
+    def kill(self) -> None:
+        """End it with SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self, within: float = 30.0) -> tuple[int, float]:
+        """End it with SIGTERM; return the exit code and the seconds it took."""
+        begun = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(within), time.monotonic() - begun
+
+    def close(self) -> None:
+        """Make sure that it is gone."""
+        if self.process.poll() is None:
+            self.kill()
+
+
+async def make_topics(settings: Settings) -> None:
+    """Make the topics of the shipped sources."""
+    await ensure_topics(settings)
+
+
+def plan_of(settings: Settings) -> Plan:
+    """Compile what the settings name."""
+    return compile_plan(load(settings.catalogue), settings.timezone, settings.currency)
+
+
+async def produce(settings: Settings, events: Iterable[Mapping[str, Any]]) -> None:
+    """Write events to their topics, keyed by entity id, in their order."""
+    plan = plan_of(settings)
+    producer = AIOKafkaProducer(**client_options(settings), enable_idempotence=True, linger_ms=5)
+    await producer.start()
+    try:
+        sends = []
+        for event in events:
+            topic = settings.input_topic(plan.sources[event["type"]].source.topic)
+            sends.append(await producer.send(topic, msgspec.json.encode(event), event["entity_id"].encode()))
+        await asyncio.gather(*sends)
+    finally:
+        await producer.stop()
+
+
+async def wait_until_applied(settings: Settings, patience: float = PATIENCE_SECONDS) -> None:
+    """Wait until the group has committed every record of the sources and every link.
+
+    Raises:
+        TimeoutError: it has not within `patience` seconds; the text says what is missing.
+    """
+    plan = plan_of(settings)
+    topics = [settings.input_topic(s.source.topic) for s in plan.sources.values()]
+    deadline = time.monotonic() + patience
+    while True:
+        missing = await _not_applied(settings, topics)
+        if not missing:
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not applied after {patience:.0f} s: {missing}")
+        await asyncio.sleep(0.3)
+
+
+async def _not_applied(settings: Settings, topics: list[str]) -> dict[str, int]:
+    """Return the number of records that wait, by topic-partition, where there are any."""
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    await admin.start()
+    try:
+        committed = await admin.list_consumer_group_offsets(settings.app_id)
+    finally:
+        await admin.close()
+    done = {tp: found.offset for tp, found in committed.items()}
+    partitions = [TopicPartition(t, p) for t in topics for p in range(settings.partitions)]
+    links = [TopicPartition(settings.links_topic, p) for p in range(settings.partitions)]
+    consumer: Any = AIOKafkaConsumer(**client_options(settings), isolation_level="read_committed", auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        ends = dict(await consumer.end_offsets(partitions))
+        ends |= await _ends_of_records(consumer, links, {tp: max(done.get(tp, 0), 0) for tp in links})
+    finally:
+        await consumer.stop()
+    return {f"{tp.topic}/{tp.partition}": end - max(done.get(tp, 0), 0) for tp, end in ends.items() if end > max(done.get(tp, 0), 0)}
+
+
+async def _ends_of_records(consumer: Any, partitions: list[TopicPartition], starts: Mapping[Any, int]) -> dict[Any, int]:
+    """Return the offset after the last committed record: transaction markers, which nobody commits, come after it."""
+    consumer.assign(partitions)
+    ends = await consumer.end_offsets(partitions)
+    found: dict[Any, int] = {}
+    for tp in partitions:
+        consumer.seek(tp, starts[tp])
+    waiting = {tp for tp in partitions if ends[tp] > starts[tp]}
+    while waiting:
+        for tp, records in (await consumer.getmany(*waiting, timeout_ms=200)).items():
+            found[tp] = records[-1].offset + 1
+        waiting = {tp for tp in waiting if await consumer.position(tp) < ends[tp]}
+    return found
+
+
+async def committed_view(settings: Settings, as_of: int) -> View:
+    """Read the committed cells of all shards with a client of our own, and evaluate them as of T."""
+    view = View(plan_of(settings))
+    for partition in range(settings.partitions):
+        tables = await read_tables(settings, [settings.cells_topic], partition)
+        for key, value in tables[settings.cells_topic].items():
+            view.apply(partition, key, value)
+    view.tick(as_of)
+    return view
+
+
+async def committed_entities(settings: Settings) -> int:
+    """Count the committed entities of all shards."""
+    sizes = [len((await read_tables(settings, [settings.entities_topic], p))[settings.entities_topic]) for p in range(settings.partitions)]
+    return sum(sizes)
