@@ -23,6 +23,9 @@ _CUTOFF_STEP_MS = 10 * MINUTE_MS
 UNKNOWN = "unknown"
 NUMERIC_HIDDEN = ("bucket", "instant")
 _SAFE_SUM = 2**62
+_FEW_ROWS = 32
+"""Up to so many rows the plain fold costs less than the grouped sums, which cost some for each cuboid."""
+_COMBINATIONS = 50_000
 
 Key = int | tuple[int, ...]
 """A cell within its cuboid: pane and dimension codes, packed."""
@@ -67,6 +70,29 @@ class Retention:
         self.first[DAY] = self._calendar.current_day(self._now) - DAYS_KEPT + 1
 
 
+class _Combinations(dict[tuple[Any, ...], int]):
+    """The dimension values of a cube's rows, coded as a whole: one look-up a row instead of one a dimension."""
+
+    def __init__(self, codes: Codes) -> None:
+        self._codes = codes
+        self.coded: list[tuple[int, ...]] = []
+
+    def __missing__(self, values: tuple[Any, ...]) -> int:
+        number = self[values] = len(self.coded)
+        self.coded.append(tuple([self._codes[v] for v in values]))
+        return number
+
+    def columns(self, rows: Sequence[tuple[Any, ...]], width: int) -> NDArray[np.int64]:
+        """Return the codes of many rows, a column for each dimension."""
+        if len(self) > _COMBINATIONS:
+            self.clear()
+            self.coded.clear()
+        numbers = np.fromiter(map(self.__getitem__, rows), np.int64, len(rows))
+        table = np.array(self.coded, dtype=np.int64).reshape(len(self.coded), width)
+        columns: NDArray[np.int64] = table[numbers].T
+        return columns
+
+
 class CubeCells:
     """The pending rows and the cells of one cube."""
 
@@ -79,41 +105,73 @@ class CubeCells:
         self.too_old = 0
         """Cell changes left out because their pane had fallen out of retention."""
         self._codes = codes
+        self._combinations = _Combinations(codes)
         self._calendar = calendar
         self._timed = cube.key.kind == "timed"
         self._has_hidden = cube.key.hidden != "none"
+        self._numeric = cube.key.hidden in NUMERIC_HIDDEN
         self._tiers = {c.tier for c in cube.cuboids}
+        self._first_measure = self._timed + 1 + self._has_hidden
+        self._positions = [tuple(cube.dimensions.index(d) for d in c.grain) for c in cube.cuboids]
 
     def fold(self, retention: Retention) -> None:
-        """Fold the pending rows into the cells."""
-        if not self.add and not self.take_out:
+        """Fold the pending rows into the cells: by columns, or one by one when they are few."""
+        count = len(self.add) + len(self.take_out)
+        if not count:
             return
-        rows = self.add + self.take_out
+        if count <= _FEW_ROWS:
+            for row in self.add:
+                self._fold_row(row, 1, retention)
+            for row in self.take_out:
+                self._fold_row(row, -1, retention)
+        else:
+            self._fold_columns(self.add + self.take_out, len(self.add), retention)
+        self.add, self.take_out = [], []
+
+    def _fold_row(self, row: Row, sign: int, retention: Retention) -> None:
+        """Add one row to its cells: the plain version of `_fold_columns`."""
+        codes = self._codes
+        dims = [codes[v] for v in row[self._timed]]
+        hidden = []
+        if self._has_hidden:
+            value = row[self._first_measure - 1]
+            hidden = [value if self._numeric else codes[value]]
+        values = [sign * v for v in row[self._first_measure :]]
+        panes = {STOCK: 0}
+        if self._timed:
+            panes = {MINUTE: row[0] // MINUTE_MS, DAY: self._calendar.day_of(row[0])}
+        for table, positions in zip(self.cuboids, self._positions, strict=True):
+            pane = panes[table.cuboid.tier]
+            if pane < retention.first[table.cuboid.tier]:
+                self.too_old += 1
+                continue
+            delta = [values[i] for i in table.cuboid.measures]
+            if any(delta):
+                table.add_one([pane, *(dims[i] for i in positions), *hidden], delta)
+
+    def _fold_columns(self, rows: list[Row], added: int, retention: Retention) -> None:
+        """Add many rows to their cells, as one grouped sum a cuboid."""
         columns = list(zip(*rows, strict=True))
         count = len(rows)
-        first_dimension = 1 if self._timed else 0
-        first_measure = first_dimension + len(self.cube.dimensions) + self._has_hidden
-        dims = {name: self._coded(columns[first_dimension + i]) for i, name in enumerate(self.cube.dimensions)}
+        width = len(self.cube.dimensions)
+        dims = self._combinations.columns(columns[self._timed], width)
+        hidden: list[NDArray[np.int64]] = []
         if self._has_hidden:
-            column = columns[first_measure - 1]
-            numeric = self.cube.key.hidden in NUMERIC_HIDDEN
-            dims[""] = np.fromiter(column, np.int64, count) if numeric else self._coded(column)
-        values = _signed(columns[first_measure:], len(self.add))
+            column = columns[self._first_measure - 1]
+            coded = column if self._numeric else map(self._codes.__getitem__, column)
+            hidden = [np.fromiter(coded, np.int64, count)]
+        values = _signed(columns[self._first_measure :], added)
         panes = self._panes(columns[0]) if self._timed else {STOCK: np.zeros(count, np.int64)}
-        for table in self.cuboids:
+        for table, positions in zip(self.cuboids, self._positions, strict=True):
             cuboid = table.cuboid
             pane = panes[cuboid.tier]
-            keys = [pane, *(dims[d] for d in cuboid.grain), *([dims[""]] if self._has_hidden else [])]
+            keys = [pane, *(dims[i] for i in positions), *hidden]
             chosen = [values[i] for i in cuboid.measures]
             keep = pane >= retention.first[cuboid.tier]
             if not keep.all():
                 self.too_old += int(count - keep.sum())
                 keys, chosen = [c[keep] for c in keys], [c[keep] for c in chosen]
             table.add(keys, chosen)
-        self.add, self.take_out = [], []
-
-    def _coded(self, column: Sequence[Any]) -> NDArray[np.int64]:
-        return np.fromiter(map(self._codes.__getitem__, column), np.int64, len(column))
 
     def _panes(self, times: Sequence[int]) -> dict[str, NDArray[np.int64]]:
         ms = np.fromiter(times, np.int64, len(times))
@@ -161,6 +219,12 @@ class CuboidCells:
         columns = [k[starts].tolist() for k in keys]
         distinct: Iterable[Key] = columns[0] if len(columns) == 1 else zip(*columns, strict=True)
         self._add_sums(distinct, [s[changed].tolist() for s in sums])
+
+    def add_one(self, key: list[int], delta: list[int]) -> None:
+        """Add to one cell: its pane, dimension codes and hidden value."""
+        if self._packs:
+            key[:2] = [(key[0] << 32) | key[1]]
+        self._add_sums([key[0] if len(key) == 1 else tuple(key)], [[d] for d in delta])
 
     def _add_sums(self, keys: Iterable[Key], sums: list[list[int]]) -> None:
         cells, dirty = self.cells, self.dirty
@@ -229,10 +293,8 @@ def _signed(columns: Sequence[Sequence[int]], added: int) -> list[NDArray[Any]]:
     """Return the measures as arrays, negative from row `added` on; exact for any size of amount."""
     result: list[NDArray[Any]] = []
     for column in columns:
-        largest = max(map(abs, column))
-        if largest * len(column) < _SAFE_SUM:
-            array: NDArray[Any] = np.fromiter(column, np.int64, len(column))
-        else:
+        array: NDArray[Any] = np.fromiter(column, np.int64, len(column))
+        if int(np.abs(array).max()) * len(column) >= _SAFE_SUM:
             array = np.array(column, dtype=object)
         array[added:] = -array[added:]
         result.append(array)

@@ -6,7 +6,7 @@ dimension no hidden value. The text is generated, as dataclasses and attrs do, b
 event costs several times the work itself. All names in it come from declarations that the loader has validated.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from metrics.entities import Child
 from metrics.histogram import bucket
 
 NEVER = 2**62
+_RATIOS = 10_000
 OTHER = "other"
 
 Row = tuple[Any, ...]
@@ -103,6 +104,30 @@ def compile_complete(source: Source, declarations: Declarations) -> Callable[[An
     return complete
 
 
+class _Ratios(dict[str | float, tuple[int, int]]):
+    """Decimals as exact fractions, by their value as decoded; there are few different ones."""
+
+    def __missing__(self, value: str | float) -> tuple[int, int]:
+        if len(self) >= _RATIOS:
+            self.clear()
+        ratio = self[value] = Decimal(str(value)).as_integer_ratio()
+        return ratio
+
+
+def _reason(text: str) -> tuple[str]:
+    """Return the dimension values of a row of the incomplete cube."""
+    return (text,)
+
+
+def _under(conditions: set[str], lines: Sequence[str]) -> Iterator[str]:
+    """Yield `lines` under the disjunction of `conditions`; plainly when one of them always holds."""
+    if "True" in conditions:
+        yield from lines
+    else:
+        yield f"if {' or '.join(sorted(conditions))}:"
+        yield from ("    " + line for line in lines)
+
+
 class _Compiler:
     def __init__(
         self, source: Source, cubes: Sequence[Cube], all_relations: Sequence[Relation], declarations: Declarations
@@ -115,6 +140,7 @@ class _Compiler:
             "NEVER": NEVER,
             "NOTHING": tuple(() for _ in cubes),
             "bucket": bucket,
+            "RATIOS": _Ratios(),
             "least": least,
             "round_half_even": round_half_even,
             "STAGES": {
@@ -124,8 +150,14 @@ class _Compiler:
             },
         }
         self.head: list[str] = []
+        """The lines that define fields, derived fields and conditions."""
         self.known: dict[str, str] = {}
-        self.loops: dict[str, list[str]] = {}
+        self.spans: dict[str, list[str]] = {}
+        """The lines that compute each span, which come after the head."""
+        self.sums: dict[str, dict[str, str]] = {}
+        """By list field: the variables of sums over its items, and the line that adds an item."""
+        self.used_when: dict[str, set[str]] = {}
+        """The conditions under which a span or a sum is used: it is computed under them only."""
 
     def build(self) -> SourceCode:
         body: list[str] = []
@@ -139,6 +171,7 @@ class _Compiler:
                 "    data = entity.data; nxt = NEVER; notes = ()",
                 *self._missing(),
                 *("    " + line for line in self.head),
+                *("    " + line for line in self._late()),
                 *("    " + line for line in body),
                 f"    return ({rows}notes), nxt",
                 "",
@@ -147,6 +180,16 @@ class _Compiler:
         )
         exec(compile(text, f"<contributions of {self.source.key}>", "exec"), self.scope)  # noqa: S102 (see the module's first lines)
         return SourceCode(self.scope["contribute"], self.scope["links"], text)
+
+    def _late(self) -> Iterator[str]:
+        """Yield the lines of spans and sums, each under the conditions of its use."""
+        for name, lines in self.spans.items():
+            yield f"{name} = None"
+            yield from _under(self.used_when[name], lines)
+        for field, adding in self.sums.items():
+            yield " = ".join(adding) + " = 0"
+            conditions = set().union(*(self.used_when[name] for name in adding))
+            yield from _under(conditions, [f"for item in data.{field} or ():", *("    " + line for line in adding.values())])
 
     # ----------------------------------------------------------------------------------------------------- completeness
 
@@ -161,7 +204,7 @@ class _Compiler:
     def _missing(self) -> list[str]:
         lines = []
         for field, missing in self.requirements():
-            constant = self._constant((*(() for _ in self.cubes[:-1]), ((f"missing_{field}", 1),)))
+            constant = self._constant((*(() for _ in self.cubes[:-1]), ((_reason(f"missing_{field}"), 1),)))
             lines.append(f"    if {missing}: return {constant}, NEVER")
         return lines
 
@@ -221,7 +264,7 @@ class _Compiler:
         assert spec is not None  # noqa: S101 (DerivedField holds exactly one of the two)
         own = f"data.{spec.own}"
         stage = f"STAGES.get(({self._field(spec.pipeline)}, {self._field(spec.stage)}))"
-        return self._once(name, f"{name} = {stage} if {own} is None else Decimal(str({own})).as_integer_ratio()")
+        return self._once(name, f"{name} = {stage} if {own} is None else RATIOS[{own}]")
 
     def _test(self, variable: str, condition: object) -> str:
         if not isinstance(condition, Condition):
@@ -255,6 +298,7 @@ class _Compiler:
     def _duration(self, value: DurationValue, where: Where) -> str:
         """Return the variable of a span in whole seconds; None when it has no value."""
         text = spell(value)
+        condition = self._where(where, item=False)
         name = self.known.get(text)
         if name is None:
             name = self.known[text] = f"s{len(self.known)}"
@@ -263,20 +307,18 @@ class _Compiler:
             first = starts[-1]
             for start in reversed(starts[:-1]):
                 first = f"({start} if {start} is not None else {first})"
-            self.head += [
+            lines = [
                 f"{name} = {first}",
                 f"if {name} is not None: {name} = None if {end} is None else ({end} - {name}) // 1000",
+                f"if {name} is not None and {name} < 0:",
             ]
             if value.negative == "clamp":
-                self.head.append(f"if {name} is not None and {name} < 0: {name} = 0")
+                lines.append(f"    {name} = 0")
             else:
-                counted = self._constant(((f"negative_{value.to}", 1),))
-                condition = self._where(where, item=False)
-                self.head += [
-                    f"if {name} is not None and {name} < 0:",
-                    f"    {name} = None",
-                    f"    if {condition}: notes += {counted}",
-                ]
+                counted = self._constant(((_reason(f"negative_{value.to}"), 1),))
+                lines += [f"    {name} = None", f"    if {condition}: notes += {counted}"]
+            self.spans[name] = lines
+        self.used_when.setdefault(name, set()).add(condition)
         return name
 
     def _sum_over_list(self, path: str, where: Where) -> str:
@@ -287,12 +329,10 @@ class _Compiler:
         name = self.known.get(key)
         if name is None:
             name = self.known[key] = f"a{len(self.known)}"
-            guard = f"item.{part} is not None" + ("" if condition == "True" else f" and {condition}")
-            self.head += [
-                f"{name} = 0",
-                f"for item in data.{field} or ():",
-                f"    if {guard}: {name} += item.{part}",
-            ]
+            tests = dict.fromkeys([f"item.{part} is not None", condition])
+            guard = " and ".join(t for t in tests if t != "True")
+            self.sums.setdefault(field, {})[name] = f"if {guard}: {name} += item.{part}"
+        self.used_when.setdefault(name, set()).add(self._where(where, item=False))
         return name
 
     def _measure(self, cube: Cube, measure: MeasureDef) -> str:
@@ -313,7 +353,7 @@ class _Compiler:
             amount = self._money(cube, measure, value.money, value.weight, conditions)
         if measure.event is not None:
             conditions.append(self._reached(cube, measure))
-        conditions = [c for c in conditions if c != "True"]
+        conditions = [c for c in dict.fromkeys(conditions) if c != "True"]
         return f"({amount} if {' and '.join(conditions)} else 0)" if conditions else amount
 
     def _money(self, cube: Cube, measure: MeasureDef, path: str, weight: str | None, conditions: list[str]) -> str:
@@ -325,7 +365,7 @@ class _Compiler:
         if weight is None:
             return amount
         chance = self._field(weight)
-        counted = self._constant(((f"no_{weight}", 1),))
+        counted = self._constant(((_reason(f"no_{weight}"), 1),))
         self._once(
             f"note {weight}", f"if {chance} is None and {self._where(measure.where, item=False)}: notes += {counted}"
         )
@@ -348,20 +388,15 @@ class _Compiler:
         key = cube.key
         values = [self._measure(cube, m) for m in cube.measures]
         hidden = self._hidden(cube)
-        row = "".join(
-            f"{part}, "
-            for part in (
-                *(["t"] if key.kind == "timed" else []),
-                *(self._dimension(d) for d in cube.dimensions),
-                *([hidden] if hidden else []),
-                *(f"v{i}" for i in range(len(values))),
-            )
-        )
+        dims = "(" + "".join(f"{self._dimension(d)}, " for d in cube.dimensions) + ")"
+        parts = (["t"] if key.kind == "timed" else []) + [dims] + ([hidden] if hidden else [])
+        row = ", ".join([*parts, *(f"v{i}" for i in range(len(values)))])
         fill = (
             self._rows_of_items(index, key.fan_out, values, row)
             if key.fan_out
             else self._single_row(index, values, row)
         )
+        fill = list(_under({self._where(m.where, item=False) for m in cube.measures}, fill))
         if key.kind == "timed":
             at = self._field(key.at or "")
             return [

@@ -27,6 +27,9 @@ WINDOW_ORDER = (
     "1h", "24h", "7d", "30d", "90d", "365d", "dtd", "wtd", "mtd", "qtd", "ytd",
     "prev_day", "prev_week", "prev_month", "prev_quarter",
 )  # fmt: skip
+_BEGIN_KIND = ("dtd", "prev_day")
+"""The windows at which another kind begins: rolling, to date, complete."""
+_GROUPS_FIRST = ("revenue", "pipeline", "funnel", "speed", "engagement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,7 @@ class Column:
 
     title: str
     words: str
+    begins_kind: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,14 +129,18 @@ def _shape(groups: list[Group]) -> str:
 
 def _groups(view: View) -> Iterator[Group]:
     totals = [(i, s) for i, s in enumerate(view.plan.series) if not s.grain]
-    for name in dict.fromkeys(s.kpi.group for _, s in totals):
+    tokens = {w.token for _, s in totals for w in s.windows}
+    windows = [Window(token) for token in WINDOW_ORDER if token in tokens]  # the same everywhere: columns line up
+    columns = [Column(window_title(w.token), window_words(w.token), w.token in _BEGIN_KIND) for w in windows]
+    for name in sorted({s.kpi.group for _, s in totals}, key=_group_order):
         mine = [(i, s) for i, s in totals if s.kpi.group == name]
-        tokens = {w.token for _, s in mine for w in s.windows} - {"now"}
-        windows = [Window(token) for token in WINDOW_ORDER if token in tokens]
-        columns = [Column(window_title(w.token), window_words(w.token)) for w in windows]
         tiles = [_cell(view, i, s, NOW) for i, s in mine if NOW in s.windows]
         rows = [_row(view, i, s, windows) for i, s in mine if s.windows != (NOW,)]
         yield Group(name.replace("_", " ").capitalize(), tiles, columns, rows)
+
+
+def _group_order(name: str) -> tuple[int, str]:
+    return _GROUPS_FIRST.index(name) if name in _GROUPS_FIRST else len(_GROUPS_FIRST), name
 
 
 def _row(view: View, index: int, series: SeriesPlan, windows: list[Window]) -> Row:

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from metrics.calendar import Window
-from metrics.evaluate import Result
+from metrics.evaluate import Result, Total
 from metrics.formatting import decimal_text, quantities
 from metrics.plan import Plan, SeriesPlan
 from metrics.view import Reading, View
@@ -138,4 +138,4 @@ class ReadingEncoder:
             sides["numerator"] = kinds.numerator.text(result.numerator, currency)
         if kinds.denominator is not None and result.denominator is not None:
             sides["denominator"] = kinds.denominator.text(result.denominator, currency)
-        return sides | {"samples": result.samples}
+        return sides if isinstance(series.node, Total) else sides | {"samples": result.samples}

@@ -91,7 +91,7 @@ class Clock:
 
     def has(self, token: str, *, before: bool = False) -> Callable[[int | None], bool]:
         """Return the test whether an instant lies in a window."""
-        if token.endswith("h"):
+        if token in ("1h", "24h"):
             start = (self.as_of - int(token[:-1]) * HOUR) // 60_000 * 60_000  # whole minutes, the oldest one included
             end = self.as_of
         else:

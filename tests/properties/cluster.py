@@ -1,0 +1,156 @@
+"""Shards, their committed records and a live view, driven through public behaviour only: what the laws are tried on."""
+
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from config.declarations import Declarations
+from config.load import load
+from metrics.calendar import LATEST_MS
+from metrics.partitions import home_partition
+from metrics.plan import Plan, compile_plan
+from metrics.shard import Link, Record, Shard
+from metrics.view import View
+from tests.properties.histories import History, Step
+from tests.properties.oracle import Answer, Key
+
+Records = dict[bytes, bytes]
+
+
+@cache
+def declarations() -> Declarations:
+    return load()
+
+
+@cache
+def plan_for(zone: str, currency: str) -> Plan:
+    return compile_plan(declarations(), zone, currency)
+
+
+def home_of(shard: int, shards: int) -> Any:
+    def home(entity_id: str) -> int | None:
+        found = home_partition(entity_id.encode(), shards)
+        return None if found == shard else found
+
+    return home
+
+
+class Cluster:
+    """What a worker and a view do, without Kafka: `entities` and `cells` are what their compacted topics hold."""
+
+    def __init__(self, plan: Plan, now: int, shards: int = 1) -> None:
+        self.plan = plan
+        self.now = now
+        self.entities: list[Records] = [{} for _ in range(shards)]
+        self.cells: list[Records] = [{} for _ in range(shards)]
+        self.view = View(plan)
+        self.shards = [self._shard(i, shards, now) for i in range(shards)]
+
+    def _shard(self, i: int, shards: int, now: int) -> Shard:
+        return Shard(self.plan, now, home_of(i, shards))
+
+    def apply(self, events: Iterable[Mapping[str, Any]]) -> None:
+        for event in events:
+            shard = self.shards[home_partition(event["entity_id"].encode(), len(self.shards))]
+            shard.apply(event["type"], [Record(msgspec.json.encode(event), LATEST_MS)])
+        self.commit()
+
+    def advance(self, now: int) -> None:
+        self.now = max(now, self.now)
+        for shard in self.shards:
+            shard.advance(now)
+        self.commit()
+
+    def commit(self) -> None:
+        """Seal all shards, deliver their links, and again until there are none."""
+        links: list[Link] = []
+        while True:
+            for sent in links:
+                self.shards[home_partition(sent.parent.encode(), len(self.shards))].apply_links([sent])
+            links = [sent for i in range(len(self.shards)) for sent in self._seal(i)]
+            if not links:
+                return
+
+    def _seal(self, i: int) -> list[Link]:
+        sealed = self.shards[i].seal()
+        assert (sealed.rejected, sealed.misrouted) == ([], [])
+        for table, records in ((self.entities[i], sealed.entities), (self.cells[i], sealed.cells)):
+            for key, value in records:
+                table.pop(key, None)
+                if value is not None:
+                    table[key] = value
+        for key, value in sealed.cells:
+            self.view.apply(i, key, value)
+        return sealed.links
+
+    def restart(self, i: int, now: int) -> list[tuple[bytes, bytes | None]]:
+        """Have another owner take over a shard from what was committed, as of `now`; return what it corrects."""
+        shard = self._shard(i, len(self.shards), now)
+        shard.restore(self.entities[i], self.cells[i])
+        self.shards[i] = shard
+        corrected = list(shard.seal().cells)
+        for key, value in corrected:
+            self.cells[i].pop(key, None)
+            if value is not None:
+                self.cells[i][key] = value
+            self.view.apply(i, key, value)
+        return corrected
+
+    def late_view(self) -> View:
+        """Return a view that has read only what the compacted topic still holds."""
+        view = View(self.plan)
+        for i, records in enumerate(self.cells):
+            for key, value in records.items():
+                view.apply(i, key, value)
+        return view
+
+    def readings(self, as_of: int) -> dict[Key, Answer]:
+        """Tick at T and return every reading."""
+        self.advance(as_of)
+        return readings(self.view, as_of)
+
+
+def readings(view: View, as_of: int) -> dict[Key, Answer]:
+    view.tick(as_of)
+    return {
+        (r.series.kpi.key, r.series.agg, r.series.grain, r.window.token, r.dims): Answer(r.result.value, r.result.reason)
+        for r in view.all_readings()
+    }
+
+
+def grown(history: History, steps: Iterable[Step], shards: int) -> Cluster:
+    """Return the cluster after a delivery, not yet ticked at the history's T."""
+    cluster = Cluster(plan_for(history.zone, history.currency), history.as_of - 500 * 86_400_000, shards)
+    for batch, tick in steps:
+        if tick is not None:
+            cluster.advance(tick)
+            cluster.view.tick(tick)
+        cluster.apply(batch)
+    return cluster
+
+
+def at_once(history: History, shards: int = 1) -> Cluster:
+    """Return the cluster that is given the history in one batch at its T."""
+    cluster = Cluster(plan_for(history.zone, history.currency), history.as_of, shards)
+    cluster.apply(history.events)
+    return cluster
+
+
+def differences(expected: Mapping[Key, Answer], actual: Mapping[Key, Answer]) -> list[str]:
+    """Return what differs; a quantile may lie 1 % from the sample, all else is exact."""
+    found = [f"{k}: not there, expected {expected[k]}" for k in expected.keys() - actual.keys()]
+    found += [f"{k}: {actual[k]}, expected no such series" for k in actual.keys() - expected.keys()]
+    for key in expected.keys() & actual.keys():
+        if expected[key] != actual[key] and not _is_near(key, expected[key].value, actual[key].value):
+            found.append(f"{key}: {actual[key]}, expected {expected[key]}")
+    return sorted(found)
+
+
+def _is_near(key: Key, expected: Fraction | None, actual: Fraction | None) -> bool:
+    quantile = key[1] is not None and key[1].startswith("p")
+    if not quantile or expected is None or actual is None:
+        return False
+    return abs(expected - actual) <= expected * Fraction(10_001, 1_000_000)
