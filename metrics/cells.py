@@ -16,36 +16,19 @@ from numpy.typing import NDArray
 
 from metrics.calendar import DAY, MINUTE, MINUTE_MS, STOCK, BusinessCalendar
 from metrics.contributions import Row  # noqa: TC001 (beside what it annotates)
-from metrics.cubes import Cube, Cuboid
+from metrics.cubes import Codes, Cube, Cuboid
 
 DAYS_KEPT = 2 * 365 + 1
 _CUTOFF_STEP_MS = 10 * MINUTE_MS
-UNKNOWN = "unknown"
 NUMERIC_HIDDEN = ("bucket", "instant")
 _SAFE_SUM = 2**62
 _FEW_ROWS = 32
 """Up to so many rows the plain fold costs less than the grouped sums, which cost some for each cuboid."""
-_COMBINATIONS = 50_000
 
 Key = int | tuple[int, ...]
 """A cell within its cuboid: pane and dimension codes, packed."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[int] | str).decode
-
-
-class Codes(dict[Any, int]):
-    """Small integers for the dimension values of a shard; None is the value `unknown`."""
-
-    def __init__(self) -> None:
-        """Begin without values."""
-        self.packed: list[bytes] = []
-        """The msgpack text of each value, by its code."""
-        self[None] = self[UNKNOWN]
-
-    def __missing__(self, name: Any) -> int:
-        code = self[name] = len(self.packed)
-        self.packed.append(_encode(name))
-        return code
 
 
 class Retention:
@@ -70,29 +53,6 @@ class Retention:
         self.first[DAY] = self._calendar.current_day(self._now) - DAYS_KEPT + 1
 
 
-class _Combinations(dict[tuple[Any, ...], int]):
-    """The dimension values of a cube's rows, coded as a whole: one look-up a row instead of one a dimension."""
-
-    def __init__(self, codes: Codes) -> None:
-        self._codes = codes
-        self.coded: list[tuple[int, ...]] = []
-
-    def __missing__(self, values: tuple[Any, ...]) -> int:
-        number = self[values] = len(self.coded)
-        self.coded.append(tuple([self._codes[v] for v in values]))
-        return number
-
-    def columns(self, rows: Sequence[tuple[Any, ...]], width: int) -> NDArray[np.int64]:
-        """Return the codes of many rows, a column for each dimension."""
-        if len(self) > _COMBINATIONS:
-            self.clear()
-            self.coded.clear()
-        numbers = np.fromiter(map(self.__getitem__, rows), np.int64, len(rows))
-        table = np.array(self.coded, dtype=np.int64).reshape(len(self.coded), width)
-        columns: NDArray[np.int64] = table[numbers].T
-        return columns
-
-
 class CubeCells:
     """The pending rows and the cells of one cube."""
 
@@ -104,15 +64,15 @@ class CubeCells:
         self.cuboids = [CuboidCells(c, codes) for c in cube.cuboids]
         self.too_old = 0
         """Cell changes left out because their pane had fallen out of retention."""
-        self._codes = codes
-        self._combinations = _Combinations(codes)
+        self._combinations = cube.combinations
         self._calendar = calendar
         self._timed = cube.key.kind == "timed"
-        self._has_hidden = cube.key.hidden != "none"
-        self._numeric = cube.key.hidden in NUMERIC_HIDDEN
+        self._has_number = cube.key.hidden in NUMERIC_HIDDEN
         self._tiers = {c.tier for c in cube.cuboids}
-        self._first_measure = self._timed + 1 + self._has_hidden
-        self._positions = [tuple(cube.dimensions.index(d) for d in c.grain) for c in cube.cuboids]
+        self._first_measure = self._timed + 1 + self._has_number
+        # The currency stands last in a combination, and in a cell's key.
+        currency = (len(cube.dimensions),) if cube.key.hidden == "currency" else ()
+        self._positions = [(*(cube.dimensions.index(d) for d in c.grain), *currency) for c in cube.cuboids]
 
     def fold(self, retention: Retention) -> None:
         """Fold the pending rows into the cells: by columns, or one by one when they are few."""
@@ -130,12 +90,8 @@ class CubeCells:
 
     def _fold_row(self, row: Row, sign: int, retention: Retention) -> None:
         """Add one row to its cells: the plain version of `_fold_columns`."""
-        codes = self._codes
-        dims = [codes[v] for v in row[self._timed]]
-        hidden = []
-        if self._has_hidden:
-            value = row[self._first_measure - 1]
-            hidden = [value if self._numeric else codes[value]]
+        dims = self._combinations.coded[row[self._timed]]
+        hidden = row[self._first_measure - 1 : self._first_measure] if self._has_number else ()
         values = [sign * v for v in row[self._first_measure :]]
         panes = {STOCK: 0}
         if self._timed:
@@ -153,13 +109,10 @@ class CubeCells:
         """Add many rows to their cells, as one grouped sum a cuboid."""
         columns = list(zip(*rows, strict=True))
         count = len(rows)
-        width = len(self.cube.dimensions)
-        dims = self._combinations.columns(columns[self._timed], width)
+        dims = self._combinations.columns(np.fromiter(columns[self._timed], np.int64, count))
         hidden: list[NDArray[np.int64]] = []
-        if self._has_hidden:
-            column = columns[self._first_measure - 1]
-            coded = column if self._numeric else map(self._codes.__getitem__, column)
-            hidden = [np.fromiter(coded, np.int64, count)]
+        if self._has_number:
+            hidden = [np.fromiter(columns[self._first_measure - 1], np.int64, count)]
         values = _signed(columns[self._first_measure :], added)
         panes = self._panes(columns[0]) if self._timed else {STOCK: np.zeros(count, np.int64)}
         for table, positions in zip(self.cuboids, self._positions, strict=True):

@@ -1,8 +1,8 @@
 """Contributions: what one entity adds to each cube as of T, compiled from the declarations to a function a source.
 
 `contribute(entity, now)` returns the rows of every cube and the instant from which they would be others by themselves.
-A row is ``(time ms, dimension values..., hidden value, measures...)``; stocks have no time, cubes without a hidden
-dimension no hidden value. The text is generated, as dataclasses and attrs do, because interpreting the YAML for each
+A row is ``(time ms, combination, hidden number, measures...)``: the combination is the number of the row's dimension values (and
+currency), the hidden number a bucket or an instant; stocks have no time, most cubes no hidden number. The text is generated, as dataclasses and attrs do, because interpreting the YAML for each
 event costs several times the work itself. All names in it come from declarations that the loader has validated.
 """
 
@@ -24,6 +24,10 @@ Rows = tuple[tuple[Row, ...], ...]
 """The rows of each cube, by the cube's position."""
 
 
+Links = tuple[tuple[str, int] | None, ...]
+"""(parent id, instant) for each relation the source is a child in; None when there is nothing to tell."""
+
+
 @dataclass(frozen=True, slots=True)
 class Relation:
     """A parent's derived field and what its children send for it."""
@@ -39,7 +43,7 @@ class SourceCode:
     """The compiled functions of one source."""
 
     contribute: Callable[[Any, int], tuple[Rows, int]]
-    links: Callable[[Any], tuple[tuple[str, int] | None, ...]]
+    links: Callable[[Any], Links]
     """For each relation the source is a child in: (parent id, instant), or None when there is nothing to send."""
     text: str
 
@@ -112,11 +116,6 @@ class _Ratios(dict[str | float, tuple[int, int]]):
             self.clear()
         ratio = self[value] = Decimal(str(value)).as_integer_ratio()
         return ratio
-
-
-def _reason(text: str) -> tuple[str]:
-    """Return the dimension values of a row of the incomplete cube."""
-    return (text,)
 
 
 def _under(conditions: set[str], lines: Sequence[str]) -> Iterator[str]:
@@ -204,7 +203,7 @@ class _Compiler:
     def _missing(self) -> list[str]:
         lines = []
         for field, missing in self.requirements():
-            constant = self._constant((*(() for _ in self.cubes[:-1]), ((_reason(f"missing_{field}"), 1),)))
+            constant = self._constant((*(() for _ in self.cubes[:-1]), self._notes(f"missing_{field}")))
             lines.append(f"    if {missing}: return {constant}, NEVER")
         return lines
 
@@ -228,6 +227,10 @@ class _Compiler:
         """Return a condition over raw fields of `data`."""
         parts = [self._test(f"data.{path}", condition) for path, condition in where.items()]
         return "(" + (" and ".join(parts) or "True") + ")"
+
+    def _notes(self, reason: str) -> tuple[Row, ...]:
+        """Return the rows of the incomplete cube that count one for `reason`."""
+        return ((self.cubes[-1].combinations[reason,], 1),)
 
     def _constant(self, value: object) -> str:
         name = f"K{len(self.scope)}"
@@ -315,7 +318,7 @@ class _Compiler:
             if value.negative == "clamp":
                 lines.append(f"    {name} = 0")
             else:
-                counted = self._constant(((_reason(f"negative_{value.to}"), 1),))
+                counted = self._constant(self._notes(f"negative_{value.to}"))
                 lines += [f"    {name} = None", f"    if {condition}: notes += {counted}"]
             self.spans[name] = lines
         self.used_when.setdefault(name, set()).add(condition)
@@ -365,7 +368,7 @@ class _Compiler:
         if weight is None:
             return amount
         chance = self._field(weight)
-        counted = self._constant(((_reason(f"no_{weight}"), 1),))
+        counted = self._constant(self._notes(f"no_{weight}"))
         self._once(
             f"note {weight}", f"if {chance} is None and {self._where(measure.where, item=False)}: notes += {counted}"
         )
@@ -388,8 +391,10 @@ class _Compiler:
         key = cube.key
         values = [self._measure(cube, m) for m in cube.measures]
         hidden = self._hidden(cube)
-        dims = "(" + "".join(f"{self._dimension(d)}, " for d in cube.dimensions) + ")"
-        parts = (["t"] if key.kind == "timed" else []) + [dims] + ([hidden] if hidden else [])
+        currency = [self._field(self.source.currency or "")] if key.hidden == "currency" else []
+        dims = "".join(f"{part}, " for part in [*(self._dimension(d) for d in cube.dimensions), *currency])
+        parts = (["t"] if key.kind == "timed" else []) + [f"{self._constant(cube.combinations)}[({dims})]"]
+        parts += [hidden] if hidden else []
         row = ", ".join([*parts, *(f"v{i}" for i in range(len(values)))])
         fill = (
             self._rows_of_items(index, key.fan_out, values, row)
@@ -424,8 +429,6 @@ class _Compiler:
 
     def _hidden(self, cube: Cube) -> str:
         match cube.key.hidden:
-            case "currency":
-                return self._field(self.source.currency or "")
             case "bucket":
                 value = cube.measures[0].value
                 assert value is not None and value.duration is not None  # noqa: PT018, S101 (set together by plan.py)

@@ -7,13 +7,16 @@ dimension* that readings merge away: the currency of money, the log-bucket of a 
 
 import zlib
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from config.declarations import ConversionEvent, DurationValue, Value, Where
 
+UNKNOWN = "unknown"
 Hidden = Literal["none", "currency", "bucket", "instant"]
 
 
@@ -54,11 +57,56 @@ class Cuboid:
     """Positions in the cube's measures."""
 
 
+class Codes(dict[Any, int]):
+    """Small integers for dimension values; None is the value `unknown`."""
+
+    def __init__(self) -> None:
+        """Begin without values."""
+        self.packed: list[bytes] = []
+        """The msgpack text of each value, by its code."""
+        self[None] = self[UNKNOWN]
+
+    def __missing__(self, name: Any) -> int:
+        code = self[name] = len(self.packed)
+        self.packed.append(msgspec.msgpack.encode(name))
+        return code
+
+
+class Combinations(dict[tuple[Any, ...], int]):
+    """Numbers for the combinations of dimension values that a cube's rows have.
+
+    A row carries the number instead of the values: it is looked up once where the row is made, and then compared, kept and
+    grouped as one integer. There are at most as many as entities.
+    """
+
+    def __init__(self, codes: Codes) -> None:
+        """Begin without combinations."""
+        self.coded: list[tuple[int, ...]] = []
+        """The codes of the values, by the number of the combination."""
+        self._codes = codes
+        self._table = np.zeros((0, 0), np.int64)
+
+    def __missing__(self, values: tuple[Any, ...]) -> int:
+        number = self[values] = len(self.coded)
+        self.coded.append(tuple([self._codes[v] for v in values]))
+        return number
+
+    def columns(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the codes of many rows, a column for each dimension."""
+        known = len(self._table)
+        if known < len(self.coded):
+            more = np.array(self.coded[known:], dtype=np.int64).reshape(len(self.coded) - known, -1)
+            self._table = np.concatenate([self._table, more]) if known else more
+        columns: NDArray[np.int64] = self._table[numbers].T
+        return columns
+
+
 @dataclass(slots=True)
 class Cube:
     """A cube under construction by `plan.compile_plan`, and after it the table of its parts."""
 
     key: CubeKey
+    combinations: Combinations
     measures: list[MeasureDef] = field(default_factory=list)
     spells: list[str] = field(default_factory=list)
     asked: dict[tuple[str, tuple[str, ...]], set[int]] = field(default_factory=dict)

@@ -31,7 +31,7 @@ from metrics.contributions import (
     fan_out_of,
     relations,
 )
-from metrics.cubes import Cube, CubeKey, Cuboid, Hidden, MeasureDef, spread_of
+from metrics.cubes import Codes, Combinations, Cube, CubeKey, Cuboid, Hidden, MeasureDef, spread_of
 from metrics.entities import EntityCodec
 from metrics.evaluate import (
     Formula,
@@ -99,6 +99,8 @@ class Plan:
     sources: dict[str, SourcePlan]
     relations: tuple[Relation, ...]
     cubes: tuple[Cube, ...]
+    codes: Codes
+    """The dimension values of all cubes as small integers; they grow, and never change."""
     cuboids: dict[int, Cuboid]
     windows: dict[int, set[Window]]
     """The windows over which each cuboid is read."""
@@ -136,6 +138,7 @@ class _Builder:
     currency: str
     cubes: dict[CubeKey, Cube] = field(default_factory=dict)
     asked: list[_Asked] = field(default_factory=list)
+    codes: Codes = field(default_factory=Codes)
     with_money: set[tuple[str, str | None]] = field(default_factory=set)
     """The (source, time field) pairs whose cells are split by currency; the time field is None for stocks."""
 
@@ -164,6 +167,7 @@ class _Builder:
             {k: self._source(s, found) for k, s in self.declarations.sources.items()},
             found,
             tuple(self.cubes.values()),
+            self.codes,
             cuboids,
             windows,
             tuple(s for s, _ in series),
@@ -207,7 +211,7 @@ class _Builder:
         if hidden is None:
             hidden = "currency" if kind in ("timed", "stock") and (source, at) in self.with_money else "none"
         key = CubeKey(source, kind, at, shift_ms, fan_out, hidden, spread)
-        cube = self.cubes.setdefault(key, Cube(key))
+        cube = self._cube(key)
         position = 0
         for tier in {w.tier for w in windows}:
             position = cube.ask(measure, tier, grain)
@@ -215,12 +219,17 @@ class _Builder:
         self.asked.append(_Asked(ref, cube, grain, position, windows))
         return ref
 
+    def _cube(self, key: CubeKey) -> Cube:
+        if key not in self.cubes:
+            self.cubes[key] = Cube(key, Combinations(self.codes))
+        return self.cubes[key]
+
     def _population(self, source: str, grain: tuple[str, ...]) -> Ref:
         return self._ask(source, MeasureDef({}), grain, {NOW}, kind="population")
 
     def _incomplete(self, source: Source) -> Ref:
         cube_key = CubeKey(source.key, "incomplete", None, 0, None, "none")
-        cube = self.cubes.setdefault(cube_key, Cube(cube_key))
+        cube = self._cube(cube_key)
         position = cube.ask(MeasureDef({}), STOCK, ("reason",))
         ref = Ref({})
         self.asked.append(_Asked(ref, cube, ("reason",), position, {NOW}))

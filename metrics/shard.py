@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from metrics.calendar import DAY_MS
-from metrics.cells import Codes, CubeCells, CuboidCells, Retention
-from metrics.contributions import NEVER, Rows
+from metrics.cells import CubeCells, CuboidCells, Retention
+from metrics.contributions import NEVER, Links, Rows
 from metrics.entities import DELETED, RECORD_VERSION, Entity, link, merge, newest_key
 from metrics.events import Event, OrderKey, RejectedError
 from metrics.plan import Plan, SourcePlan
@@ -98,7 +98,7 @@ class _Stored:
         self.plan = plan
         self.key = plan.source.key
         self.packed: dict[str, bytes] = {}
-        self._recent: dict[str, tuple[Any, Rows]] = {}
+        self._recent: dict[str, tuple[Any, Rows, Links]] = {}
         self._dirty: set[str] = set()
 
     @property
@@ -121,15 +121,24 @@ class _Stored:
         assert self.plan.code is not None  # asked for sources that contribute only
         return self.plan.code.contribute(entity, now)[0]
 
-    def show(self, entity_id: str, entity: Any, rows: Rows) -> None:
-        """Remember an unchanged entity's new rows, if it is among the recent ones."""
-        if entity_id in self._recent:
-            self._recent[entity_id] = entity, rows
+    def links(self, entity_id: str, entity: Any) -> Links:
+        """Return what `entity`, as found, tells its parents."""
+        recent = self._recent.get(entity_id)
+        if recent is not None:
+            return recent[2]
+        assert self.plan.code is not None  # noqa: S101 (asked for sources that contribute only)
+        return self.plan.code.links(entity)
 
-    def keep(self, entity_id: str, entity: Any, rows: Rows) -> None:
+    def show(self, entity_id: str, rows: Rows) -> None:
+        """Remember an unchanged entity's new rows, if it is among the recent ones."""
+        recent = self._recent.get(entity_id)
+        if recent is not None:
+            self._recent[entity_id] = recent[0], rows, recent[2]
+
+    def keep(self, entity_id: str, entity: Any, rows: Rows, links: Links) -> None:
         """Take a changed entity."""
         self._recent.pop(entity_id, None)  # so that the last used are the last in order
-        self._recent[entity_id] = entity, rows
+        self._recent[entity_id] = entity, rows, links
         self._dirty.add(entity_id)
 
     def forget(self, entity_id: str) -> None:
@@ -171,10 +180,9 @@ class Shard:
         self.watermarks: dict[str, int] = {}
         """The greatest `updated_at` (ms) by source."""
         self._home_of = home_of
-        self._codes = Codes()
         self._retention = Retention(plan.calendar, now, plan.minutes_kept_ms)
         self._cubes = {
-            s.source.key: [CubeCells(c, self._codes, plan.calendar) for c in s.cubes] for s in plan.sources.values()
+            s.source.key: [CubeCells(c, plan.codes, plan.calendar) for c in s.cubes] for s in plan.sources.values()
         }
         self._stored = {key: _Stored(s) for key, s in plan.sources.items()}
         self._timers: list[tuple[int, str, str]] = []
@@ -222,8 +230,9 @@ class Shard:
             newest = max(newest, event.key[1])
             if new is not None:
                 self._change(stored, event.entity_id, old, new, repeat_links=repeat_links)
-            elif repeat_links:
-                self._send_links(stored.plan, event.entity_id, old, old, repeat=True)
+            elif repeat_links and old is not None and stored.plan.as_child:
+                links = stored.links(event.entity_id, old)
+                self._send_links(stored.plan, event.entity_id, links, links, newest_key(old), repeat=True)
         if newest:
             self.watermarks[source] = newest // 1000
         for outcome, n in Counter(outcomes).items():
@@ -269,7 +278,7 @@ class Shard:
     def _change(self, stored: "_Stored", entity_id: str, old: Any, new: Entity, *, repeat_links: bool = False) -> None:
         code = stored.plan.code
         if code is None:
-            stored.keep(entity_id, new, ())
+            stored.keep(entity_id, new, (), ())
             return
         rows, due = code.contribute(new, self.now)
         cubes = self._cubes[stored.key]
@@ -282,11 +291,15 @@ class Shard:
                 if before != after:
                     cube.take_out += before
                     cube.add += after
-        stored.keep(entity_id, new, rows)
+        links: Links = ()
+        if stored.plan.as_child:
+            links = code.links(new)
+            before = stored.links(entity_id, old) if old is not None else (None,) * len(links)
+            if before != links or repeat_links:
+                self._send_links(stored.plan, entity_id, before, links, newest_key(new), repeat=repeat_links)
+        stored.keep(entity_id, new, rows, links)
         if due != NEVER or self._due or new.deleted:
             self._set_timer(stored.key, entity_id, new, due)
-        if stored.plan.as_child:
-            self._send_links(stored.plan, entity_id, old, new, repeat=repeat_links)
 
     def _reapply(self, source: str, entity_id: str, before: int) -> None:
         """Replace what an entity contributed as of `before` by what it contributes now."""
@@ -301,7 +314,7 @@ class Shard:
             if old != new:
                 cube.take_out += old
                 cube.add += new
-        stored.show(entity_id, entity, rows)
+        stored.show(entity_id, rows)
         self._set_timer(source, entity_id, entity, due)
 
     def _set_timer(self, source: str, entity_id: str, entity: Any, due: int) -> None:
@@ -319,16 +332,10 @@ class Shard:
         key: OrderKey = (entity.overrides or {}).get(DELETED, entity.key)
         return key[1] // 1000 + TOMBSTONE_RETENTION_MS
 
-    def _send_links(self, plan: SourcePlan, entity_id: str, old: Any, new: Any, *, repeat: bool) -> None:
-        """Tell the parents what they must know of a changed child: removal at the old one first, then the new one."""
-        if plan.code is None or new is None:
-            return
-        nothing = (None,) * len(plan.as_child)
-        before = nothing if old is None else plan.code.links(old)
-        after = plan.code.links(new)
-        if before == after and not repeat:
-            return
-        key = newest_key(new)
+    def _send_links(  # noqa: PLR0913 (both states of a child, and who it is)
+        self, plan: SourcePlan, entity_id: str, before: Links, after: Links, key: OrderKey, *, repeat: bool
+    ) -> None:
+        """Tell the parents what they must know of a child: its removal at the old one first, then the new one."""
         for relation, was, is_now in zip(plan.as_child, before, after, strict=True):
             if was is not None and (is_now is None or is_now[0] != was[0]):
                 self._sealing.links.append(Link(relation.name, was[0], entity_id, key, None))

@@ -3,7 +3,6 @@
 import json
 import shutil
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -153,8 +152,8 @@ def test_what_is_known_about_the_readings_is_exposed(plan: Plan) -> None:
     embedded = golden(plan, T1)
     for shard, at in enumerate((1_000, 2_500)):
         embedded.view.progress[shard] = Progress(0, 0, {"deal": at})
-    incomplete = {"event_id": "i", "type": "deal", "entity_id": "i", "updated_at": T1, "op": "patch", "data": {"stage": "x"}}
-    embedded.apply([incomplete], parse_instant(T1))
+    patch = {"event_id": "i", "type": "deal", "entity_id": "i", "updated_at": T1, "op": "patch", "data": {"stage": "x"}}
+    embedded.apply([patch], parse_instant(T1))
     embedded.tick(parse_instant(T1) + 1000)
     _, samples = exposed(embedded)
 
@@ -217,7 +216,7 @@ def assert_promtool_is_content(text: str) -> None:
 
 
 def _with_teams(plan: Plan, teams: list[str]) -> Embedded:
-    deal: Mapping[str, Any] = next(e for e in golden_events(T1, plan) if e["type"] == "deal" and e.get("op") == "put")
+    deal = next(e for e in golden_events(T1, plan) if e["type"] == "deal" and e.get("op") == "put")
     at = parse_instant(T1)
     embedded = Embedded(plan, at)
     embedded.apply(

@@ -38,40 +38,38 @@ def test_decimals_are_exact_and_half_even(value: Fraction, places: int, text: st
 
 
 @pytest.mark.parametrize(
-    ("unit", "is_sum", "value", "currency", "text"),
+    ("kind", "value", "currency", "text"),
     [
-        ("money", True, Fraction(2562963), "EUR", "25629.63"),
-        ("money", True, Fraction(25629635, 10), "EUR", "25629.64"),
-        ("money", True, Fraction(1234), "JPY", "1234"),
-        ("money", True, Fraction(1234), "KWD", "1.234"),
-        ("money", False, Fraction(100, 3), "EUR", "0.333333"),
-        ("money", False, Fraction(100, 3), "JPY", "33.333333"),
-        ("ratio", False, Fraction(1, 3), "EUR", "0.333333333333"),
-        ("seconds", False, Fraction(10, 3), "EUR", "3.333"),
-        ("seconds", True, Fraction(97200), "EUR", "97200"),
-        ("none", True, Fraction(-3), "EUR", "-3"),
-        ("none", False, Fraction(2, 3), "EUR", "0.666666666667"),
+        (Quantity("money", is_sum=True), Fraction(2562963), "EUR", "25629.63"),
+        (Quantity("money", is_sum=True), Fraction(25629635, 10), "EUR", "25629.64"),
+        (Quantity("money", is_sum=True), Fraction(1234), "JPY", "1234"),
+        (Quantity("money", is_sum=True), Fraction(1234), "KWD", "1.234"),
+        (Quantity("money", is_sum=False), Fraction(100, 3), "EUR", "0.333333"),
+        (Quantity("money", is_sum=False), Fraction(100, 3), "JPY", "33.333333"),
+        (Quantity("ratio", is_sum=False), Fraction(1, 3), "EUR", "0.333333333333"),
+        (Quantity("seconds", is_sum=False), Fraction(10, 3), "EUR", "3.333"),
+        (Quantity("seconds", is_sum=True), Fraction(97200), "EUR", "97200"),
+        (Quantity("none", is_sum=True), Fraction(-3), "EUR", "-3"),
+        (Quantity("none", is_sum=False), Fraction(2, 3), "EUR", "0.666666666667"),
     ],
 )
-def test_each_kind_of_number_has_its_places(unit: str, is_sum: bool, value: Fraction, currency: str, text: str) -> None:
-    assert Quantity(unit, is_sum).text(value, currency) == text  # type: ignore[arg-type]
+def test_each_kind_of_number_has_its_places(kind: Quantity, value: Fraction, currency: str, text: str) -> None:
+    assert kind.text(value, currency) == text
 
 
 @pytest.mark.parametrize(
-    ("unit", "is_sum", "value", "currency", "number"),
+    ("kind", "value", "currency", "number"),
     [
-        ("money", True, Fraction(25629635, 10), "EUR", 25629.64),
-        ("money", True, Fraction(2562963), "EUR", 25629.63),
-        ("money", True, Fraction(7), "JPY", 7.0),
-        ("money", False, Fraction(100, 3), "EUR", 1 / 3),
-        ("ratio", False, Fraction(2, 3), "EUR", 2 / 3),
-        ("none", True, Fraction(12), "EUR", 12.0),
+        (Quantity("money", is_sum=True), Fraction(25629635, 10), "EUR", 25629.64),
+        (Quantity("money", is_sum=True), Fraction(2562963), "EUR", 25629.63),
+        (Quantity("money", is_sum=True), Fraction(7), "JPY", 7.0),
+        (Quantity("money", is_sum=False), Fraction(100, 3), "EUR", 1 / 3),
+        (Quantity("ratio", is_sum=False), Fraction(2, 3), "EUR", 2 / 3),
+        (Quantity("none", is_sum=True), Fraction(12), "EUR", 12.0),
     ],
 )
-def test_the_nearest_float_in_major_units(
-    unit: str, is_sum: bool, value: Fraction, currency: str, number: float
-) -> None:
-    assert Quantity(unit, is_sum).number(value, currency) == number  # type: ignore[arg-type]
+def test_the_nearest_float_in_major_units(kind: Quantity, value: Fraction, currency: str, number: float) -> None:
+    assert kind.number(value, currency) == number
 
 
 def test_the_places_follow_the_series(plan: Plan) -> None:
