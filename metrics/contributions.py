@@ -8,6 +8,7 @@ event costs several times the work itself. All names in it come from declaration
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from config.declarations import Condition, Declarations, Dimension, DurationValue, LeastOverChildren, Source, Where

@@ -110,9 +110,10 @@ class Schema:
             "        if data is None: raise RejectedError('a put needs `data`')",
             *("        " + line for line in self._settling()),
             "    except (MsgspecError, UnicodeDecodeError) as error: raise RejectedError(plain(error)) from error",
-            "    except ValueError as error: raise RejectedError(str(error)) from error",
+            "    except ValueError as error: raise RejectedError(fault(value, error)) from error",
             "    span = raw.updated_at - EPOCH",
             "    updated_us = (span.days * 86400 + span.seconds) * 1000000 + span.microseconds",
+            "    if updated_us < 0: raise RejectedError(BEFORE_1970)",
             "    version = raw.version",
             "    return Event('put', raw.entity_id, (updated_us if version is None else version, updated_us, raw.event_id), data)",
             "",
@@ -122,7 +123,7 @@ class Schema:
         ]
         scope: dict[str, Any] = {
             "put": self._put.decode, "other": self._decode_other, "RejectedError": RejectedError, "MsgspecError": msgspec.MsgspecError,
-            "plain": _plain, "EPOCH": _EPOCH, "Event": Event, "UNSET": UNSET, "instants": _InstantMemo(), "bounded": _bounded,
+            "plain": _plain, "fault": self._fault, "BEFORE_1970": _BEFORE_1970, "EPOCH": _EPOCH, "Event": Event, "UNSET": UNSET, "instants": _InstantMemo(), "bounded": _bounded,
         }  # fmt: skip
         exec(compile("\n".join(lines), f"<decode {self.source.key}>", "exec"), scope)  # noqa: S102 (our own text, validated names)
         self._settle = scope["settle"]
@@ -143,6 +144,16 @@ class Schema:
                 yield f"v = data.{name}"
                 yield f"if v is not None and v is not UNSET: data.{name} = {convert}"
 
+    def _fault(self, value: bytes, error: ValueError) -> str:
+        """Return the error's words with the field that holds the text in front."""
+        words = str(error)
+        for name, given in msgspec.json.decode(value)["data"].items():
+            texts = given.values() if isinstance(given, dict) else (given,)
+            timed = self.source.fields[name].type in ("timestamp", "times")
+            if timed and any(isinstance(text, str) and words.startswith(f"`{text}` ") for text in texts):
+                return f"field `{name}`: {words}"
+        return words
+
     def _decode_other(self, value: bytes, raw: Any) -> Event:
         """Decode a patch or a delete, seen to be one by decoding it as a put."""
         op = raw.op
@@ -154,10 +165,13 @@ class Schema:
             data = self._settle(raw.data)
         span = raw.updated_at - _EPOCH
         updated_us = (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
+        if updated_us < 0:
+            raise RejectedError(_BEFORE_1970)
         return Event(op, raw.entity_id, (updated_us if raw.version is None else raw.version, updated_us, raw.event_id), data)
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BEFORE_1970 = "field `updated_at`: lies before 1970; check the producer's clock"
 _Id = Annotated[str, Meta(min_length=1, max_length=256)]
 _ANNOTATIONS: dict[str, Callable[[FieldType], Any]] = {
     "string": lambda _: Annotated[str, Meta(max_length=1024)],
@@ -166,7 +180,9 @@ _ANNOTATIONS: dict[str, Callable[[FieldType], Any]] = {
         Meta(ge=-_MAX_INTEGER if f.minimum is None else f.minimum, le=_MAX_INTEGER if f.maximum is None else f.maximum),
     ],
     "money": lambda f: Annotated[int, Meta(ge=0 if f.minimum is None else f.minimum, le=MAX_AMOUNT_MINOR)],
-    "decimal": lambda _: Annotated[str, Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$")] | int | float,
+    "decimal": lambda _: Annotated[str, Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$")]
+    | Annotated[int, Meta(ge=-(10**18), le=10**18)]
+    | Annotated[float, Meta(ge=-1e18, le=1e18)],
     "boolean": lambda _: bool,
     "timestamp": lambda _: str,
     "date": lambda _: date,

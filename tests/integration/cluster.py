@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from aiohttp import ClientError, ClientSession
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from config.load import load
 from config.settings import Settings
@@ -25,6 +28,7 @@ from tests.broker import free_port
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_SECONDS = 90.0
+OK = 200
 
 
 class WorkerProcess:
@@ -50,6 +54,30 @@ class WorkerProcess:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "streams.cli", "worker"], cwd=ROOT, env=environment, stdout=output, stderr=output
             )
+
+    async def get(self, path: str) -> tuple[int, str]:
+        """Return status and body of one of its pages; (0, "") while it does not answer."""
+        try:
+            async with ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}{path}") as response:
+                return response.status, await response.text()
+        except ClientError:
+            return 0, ""
+
+    async def applied(self) -> int:
+        """Return how many events it has applied."""
+        _, text = await self.get("/metrics")
+        counts = re.findall(r'^salespulse_events_total\{outcome="applied".*\} (\S+)$', text, re.MULTILINE)
+        return round(sum(map(float, counts)))
+
+    async def until_ready(self, *, ready: bool = True, within: float = PATIENCE_SECONDS) -> str:
+        """Wait until `/readyz` says that it is ready, or that it is not; return what it says."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            status, text = await self.get("/readyz")
+            if (status == OK) == ready and status:
+                return text
+            await asyncio.sleep(0.1)
+        raise TimeoutError(f"not {'ready' if ready else 'unready'} within {within:.0f} s")
 
     def kill(self) -> None:
         """End it with SIGKILL."""
@@ -111,25 +139,32 @@ async def wait_until_applied(settings: Settings, patience: float = PATIENCE_SECO
         await asyncio.sleep(0.3)
 
 
-async def _not_applied(settings: Settings, topics: list[str]) -> dict[str, int]:
-    """Return the number of records that wait, by topic-partition, where there are any."""
+async def committed_offsets(settings: Settings) -> dict[tuple[str, int], int]:
+    """Return what the group has committed, by topic and partition."""
     admin = AIOKafkaAdminClient(**client_options(settings))
     await admin.start()
     try:
         committed = await admin.list_consumer_group_offsets(settings.app_id)
+    except GroupCoordinatorNotAvailableError:  # the broker is making the group's topic
+        committed = {}
     finally:
         await admin.close()
-    done = {tp: found.offset for tp, found in committed.items()}
+    return {(tp.topic, tp.partition): max(found.offset, 0) for tp, found in committed.items()}
+
+
+async def _not_applied(settings: Settings, topics: list[str]) -> dict[str, int]:
+    """Return the number of records that wait, by topic-partition, where there are any."""
+    done = {TopicPartition(*tp): offset for tp, offset in (await committed_offsets(settings)).items()}
     partitions = [TopicPartition(t, p) for t in topics for p in range(settings.partitions)]
     links = [TopicPartition(settings.links_topic, p) for p in range(settings.partitions)]
     consumer: Any = AIOKafkaConsumer(**client_options(settings), isolation_level="read_committed", auto_offset_reset="earliest")
     await consumer.start()
     try:
         ends = dict(await consumer.end_offsets(partitions))
-        ends |= await _ends_of_records(consumer, links, {tp: max(done.get(tp, 0), 0) for tp in links})
+        ends |= await _ends_of_records(consumer, links, {tp: done.get(tp, 0) for tp in links})
     finally:
         await consumer.stop()
-    return {f"{tp.topic}/{tp.partition}": end - max(done.get(tp, 0), 0) for tp, end in ends.items() if end > max(done.get(tp, 0), 0)}
+    return {f"{tp.topic}/{tp.partition}": end - done.get(tp, 0) for tp, end in ends.items() if end > done.get(tp, 0)}
 
 
 async def _ends_of_records(consumer: Any, partitions: list[TopicPartition], starts: Mapping[Any, int]) -> dict[Any, int]:
