@@ -26,15 +26,7 @@ class Embedded:
         self.plan = plan
         self.view = View(plan)
         self.rejected: list[Rejected] = []
-        self._shards = [Shard(plan, now, self._home_of(i, shards)) for i in range(shards)]
-
-    @staticmethod
-    def _home_of(shard: int, shards: int) -> Any:
-        def home_of(entity_id: str) -> int | None:
-            home = home_partition(entity_id.encode(), shards)
-            return None if home == shard else home
-
-        return home_of
+        self._shards = [Shard(plan, now, i, shards) for i in range(shards)]
 
     @property
     def shards(self) -> list[Shard]:

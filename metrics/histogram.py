@@ -7,6 +7,7 @@ exact inverse of adding it; that is why the published library cannot be used, wh
 
 from collections.abc import Mapping
 from fractions import Fraction
+from itertools import accumulate
 from math import ceil, log
 
 GAMMA = 1.01 / 0.99
@@ -32,9 +33,6 @@ def quantile(counts: Mapping[int, int], q: Fraction) -> Fraction | None:
     if samples <= 0:
         return None
     rank = q.numerator * (samples - 1) // q.denominator
-    seen = 0
-    for index in sorted(counts):
-        seen += counts[index]
-        if seen > rank:
-            return representative(index)
-    return None
+    ordered = sorted(counts)
+    reached = zip(ordered, accumulate(counts[index] for index in ordered), strict=True)
+    return representative(next(index for index, seen in reached if seen > rank))

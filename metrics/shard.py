@@ -6,11 +6,11 @@ package makes one Kafka transaction of it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -19,23 +19,43 @@ from metrics.cells import CubeCells, CuboidCells, Retention
 from metrics.contributions import NEVER, Links, Rows
 from metrics.entities import DELETED, RECORD_VERSION, Entity, link, merge, newest_key
 from metrics.events import Event, OrderKey, RejectedError
+from metrics.partitions import home_partitions
 from metrics.plan import Plan, SourcePlan
 from metrics.records import entity_id, is_progress, reference_key
 
 TOMBSTONE_RETENTION_MS = 400 * DAY_MS
 """How long a deleted entity keeps its order keys."""
+_TOO_FAR_AHEAD = "field `updated_at`: lies more than 5 minutes after the broker's time; check the producer's clock"
 CLOCK_TOLERANCE_US = 5 * 60 * 1_000_000
 """How far `updated_at` may lie after the broker's time."""
 _RECENT = 4096
 _encode = msgspec.msgpack.Encoder().encode
 
 
+class RecordLike(Protocol):
+    """A record of a source topic, as a Kafka client gives it."""
+
+    @property
+    def value(self) -> bytes | None:
+        """The event's bytes."""
+        ...
+
+    @property
+    def timestamp(self) -> int:
+        """The broker's time in milliseconds since the epoch."""
+        ...
+
+    @property
+    def offset(self) -> int:
+        """The record's place in its partition."""
+        ...
+
+
 class Record(NamedTuple):
-    """One record of a source topic."""
+    """A record that comes from elsewhere: a file, or another shard."""
 
     value: bytes | None
-    written_ms: int
-    """The broker's time."""
+    timestamp: int
     offset: int = -1
 
 
@@ -53,7 +73,7 @@ class Rejected(NamedTuple):
     """A record for the dead-letter topic."""
 
     source: str
-    record: Record
+    record: RecordLike
     reason: str
 
 
@@ -63,7 +83,7 @@ class Misrouted(NamedTuple):
     source: str
     home: int
     entity_id: str
-    record: Record
+    record: RecordLike
 
 
 @dataclass(slots=True)
@@ -112,6 +132,9 @@ class _Stored:
             return recent[0]
         packed = self.packed.get(entity_id)
         return None if packed is None else self.plan.codec.decode(packed)
+
+    def __contains__(self, entity_id: str) -> bool:
+        return entity_id in self._recent or entity_id in self.packed
 
     def rows(self, entity_id: str, entity: Any, now: int) -> Rows:
         """Return what `entity`, as found, contributes as of `now`."""
@@ -164,22 +187,18 @@ class _Stored:
         return records
 
 
-def _stay(_: str) -> int | None:
-    return None
-
-
 class Shard:
     """Entities, timers and cells of one shard."""
 
-    def __init__(self, plan: Plan, now: int, home_of: Callable[[str], int | None] = _stay) -> None:
-        """Begin empty as of `now`; `home_of` tells the home shard of a new entity id, None when it is this one."""
+    def __init__(self, plan: Plan, now: int, index: int = 0, shards: int = 1) -> None:
+        """Begin empty as of `now`, as number `index` of so many `shards`."""
         self.plan = plan
         self.now = now
         self.counts: dict[tuple[str, str], int] = {}
         """Events by (source, outcome)."""
         self.watermarks: dict[str, int] = {}
         """The greatest `updated_at` (ms) by source."""
-        self._home_of = home_of
+        self._index, self._shards = index, shards
         self._retention = Retention(plan.calendar, now, plan.minutes_kept_ms)
         self._cubes = {
             s.source.key: [CubeCells(c, plan.codes, plan.calendar) for c in s.cubes] for s in plan.sources.values()
@@ -191,7 +210,7 @@ class Shard:
 
     # ------------------------------------------------------------------------------------------------------- records in
 
-    def apply(self, source: str, records: Iterable[Record], *, repeat_links: bool = False) -> None:  # noqa: C901 (the hot loop)
+    def apply(self, source: str, records: Iterable[RecordLike], *, repeat_links: bool = False) -> None:
         """Apply records of one source topic in their order.
 
         Args:
@@ -201,42 +220,59 @@ class Shard:
                 others in a transaction that was aborted, and the parents may have read those.
         """
         stored = self._stored[source]
-        schema, decode, find = stored.plan.schema, stored.plan.schema.decode, stored.find
-        outcomes: list[str] = []
+        schema, find = stored.plan.schema, stored.find
+        events, outcomes = self._decode(stored, records)
         newest = self.watermarks.get(source, 0) * 1000
+        for event in events:
+            entity_id, key = event.entity_id, event.key
+            old = find(entity_id)
+            new, outcome = merge(schema, old, event)
+            outcomes.append(outcome)
+            if key[1] > newest:
+                newest = key[1]
+            if new is not None:
+                self._change(stored, entity_id, old, new, repeat_links=repeat_links)
+            elif repeat_links and old is not None and stored.plan.as_child:
+                links = stored.links(entity_id, old)
+                self._send_links(stored.plan, entity_id, links, links, newest_key(old), repeat=True)
+        if newest:
+            self.watermarks[source] = newest // 1000
+        for outcome, n in Counter(outcomes).items():
+            self.counts[source, outcome] = self.counts.get((source, outcome), 0) + n
+
+    def _decode(self, stored: "_Stored", records: Iterable[RecordLike]) -> tuple[list[Event], list[str]]:
+        """Return the events to apply here, and the outcomes of the other records."""
+        decode = stored.plan.schema.decode
+        events: list[Event] = []
+        strangers: dict[str, list[RecordLike]] = {}
+        outcomes: list[str] = []
         for record in records:
             if record.value is None:
                 outcomes.append("null")
                 continue
             try:
                 event = decode(record.value)
-                if event.key[1] > record.written_ms * 1000 + CLOCK_TOLERANCE_US:
-                    raise RejectedError(
-                        "field `updated_at`: lies more than 5 minutes after the broker's time; check the producer's clock"
-                    )
+                if event.key[1] > record.timestamp * 1000 + CLOCK_TOLERANCE_US:
+                    raise RejectedError(_TOO_FAR_AHEAD)
             except RejectedError as error:
-                self._sealing.rejected.append(Rejected(source, record, str(error)))
+                self._sealing.rejected.append(Rejected(stored.key, record, str(error)))
                 outcomes.append("rejected")
                 continue
-            old = find(event.entity_id)
-            if old is None:
-                home = self._home_of(event.entity_id)
-                if home is not None:
-                    self._sealing.misrouted.append(Misrouted(source, home, event.entity_id, record))
-                    outcomes.append("misrouted")
-                    continue
-            new, outcome = merge(schema, old, event)
-            outcomes.append(outcome)
-            newest = max(newest, event.key[1])
-            if new is not None:
-                self._change(stored, event.entity_id, old, new, repeat_links=repeat_links)
-            elif repeat_links and old is not None and stored.plan.as_child:
-                links = stored.links(event.entity_id, old)
-                self._send_links(stored.plan, event.entity_id, links, links, newest_key(old), repeat=True)
-        if newest:
-            self.watermarks[source] = newest // 1000
-        for outcome, n in Counter(outcomes).items():
-            self.counts[source, outcome] = self.counts.get((source, outcome), 0) + n
+            events.append(event)
+            if self._shards > 1 and event.entity_id not in stored:
+                strangers.setdefault(event.entity_id, []).append(record)
+        away = self._away(strangers)
+        if away:
+            for entity_id, home in away.items():
+                self._sealing.misrouted += [Misrouted(stored.key, home, entity_id, r) for r in strangers[entity_id]]
+                outcomes += ["misrouted"] * len(strangers[entity_id])
+            events = [event for event in events if event.entity_id not in away]
+        return events, outcomes
+
+    def _away(self, entity_ids: Collection[str]) -> dict[str, int]:
+        """Return the home shards of the new entities among `entity_ids` that do not belong here."""
+        homes = home_partitions([i.encode() for i in entity_ids], self._shards)
+        return {i: home for i, home in zip(entity_ids, homes, strict=True) if home != self._index}
 
     def apply_links(self, links: Iterable[Link]) -> None:
         """Apply what children tell their parents."""

@@ -20,7 +20,7 @@ from streams.telemetry import Telemetry
 
 BATCH_RECORDS = 1_000
 _BEHIND_RECORDS = 5_000
-_LONGEST_FLUSH_SECONDS = 2.0
+_LONGEST_FLUSH_SECONDS = 4.0
 """While a shard catches up it flushes less often: larger flushes cost less, and nobody sees its readings yet."""
 _STALE_SECONDS = 10.0
 _log = structlog.get_logger(__name__)

@@ -25,7 +25,7 @@ def encode_link(sent: Link) -> tuple[bytes, bytes]:
 def encode_misrouted(event: Misrouted) -> tuple[bytes, bytes]:
     """Return key and value of an event for its home shard."""
     record = event.record
-    return event.entity_id.encode(), _encode((_EVENT, event.source, event.entity_id, "", None, record.written_ms, record.value))
+    return event.entity_id.encode(), _encode((_EVENT, event.source, event.entity_id, "", None, record.timestamp, record.value))
 
 
 def decode_internal(value: bytes) -> Link | tuple[str, int, bytes]:

@@ -14,7 +14,7 @@ import msgspec
 from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
 
 from config.settings import Settings
-from metrics.partitions import home_partition
+from metrics.partitions import home_partitions
 from metrics.plan import Plan
 from metrics.records import PROGRESS_KEY
 from metrics.shard import Link, Record, Rejected, Sealed, Shard
@@ -40,7 +40,7 @@ class OwnedShard:
     def __init__(self, index: int, plan: Plan, settings: Settings, clock: Clock) -> None:
         """Prepare shard `index`; `open` takes possession of it."""
         self.index = index
-        self.shard = Shard(plan, clock(), self._home_of)
+        self.shard = Shard(plan, clock(), index, settings.partitions)
         self.pending = 0
         """Source records applied since the last seal."""
         self.flushed_at = time.monotonic()
@@ -60,10 +60,6 @@ class OwnedShard:
             # Kafka 4 answers some first produces of a transaction with a retriable error; the default of 100 ms is felt.
             retry_backoff_ms=20,
         )
-
-    def _home_of(self, entity_id: str) -> int | None:
-        home = home_partition(entity_id.encode(), self._settings.partitions)
-        return None if home == self.index else home
 
     async def open(self) -> None:
         """Take possession: from here on no older owner can write for this shard."""
@@ -96,9 +92,7 @@ class OwnedShard:
             self._apply_internal(records)
         else:
             repeat = records[0].offset < self._repeat_before[topic]
-            self.shard.apply(
-                self._sources[topic], [Record(r.value, r.timestamp, r.offset) for r in records], repeat_links=repeat
-            )
+            self.shard.apply(self._sources[topic], records, repeat_links=repeat)
         return len(records)
 
     def _apply_internal(self, records: Iterable[ConsumerRecord]) -> None:
@@ -156,8 +150,8 @@ class OwnedShard:
             (settings.cells_topic, self.index): [*sealed.cells, (PROGRESS_KEY, _encode(progress))],
             (settings.dead_letters_topic, self.index): [self._dead_letter(r) for r in sealed.rejected],
         }
-        for sent in sealed.links:
-            home = home_partition(sent.parent.encode(), settings.partitions)
+        homes = home_partitions([sent.parent.encode() for sent in sealed.links], settings.partitions)
+        for home, sent in zip(homes, sealed.links, strict=True):
             outputs.setdefault((settings.links_topic, home), []).append(encode_link(sent))
         for event in sealed.misrouted:
             outputs.setdefault((settings.links_topic, event.home), []).append(encode_misrouted(event))
@@ -186,7 +180,7 @@ class OwnedShard:
             "topic": self._settings.input_topic(self._plan.sources[rejected.source].source.topic),
             "partition": self.index,
             "offset": rejected.record.offset,
-            "written_ms": rejected.record.written_ms,
+            "written_ms": rejected.record.timestamp,
             "event": value.decode(errors="backslashreplace"),
             "event_base64": value,
         }

@@ -81,9 +81,7 @@ def test_delivery_and_partitions_make_no_difference(
 
 @pytest.mark.parametrize("deliver", [whole, singly, shuffled(1)])
 @pytest.mark.parametrize("shards", [1, 4])
-def test_history_grows_to_the_same_values(
-    shards: int, deliver: Callable[[list[Event]], list[list[Event]]]
-) -> None:
+def test_history_grows_to_the_same_values(shards: int, deliver: Callable[[list[Event]], list[list[Event]]]) -> None:
     core = Embedded(plan(), parse_instant("2026-01-01T00:00:00Z"), shards)
     since = 0
     for as_of in AS_OF:

@@ -30,14 +30,6 @@ def plan_for(zone: str, currency: str) -> Plan:
     return compile_plan(declarations(), zone, currency)
 
 
-def home_of(shard: int, shards: int) -> Any:
-    def home(entity_id: str) -> int | None:
-        found = home_partition(entity_id.encode(), shards)
-        return None if found == shard else found
-
-    return home
-
-
 class Cluster:
     """What a worker and a view do, without Kafka: `entities` and `cells` are what their compacted topics hold."""
 
@@ -50,7 +42,7 @@ class Cluster:
         self.shards = [self._shard(i, shards, now) for i in range(shards)]
 
     def _shard(self, i: int, shards: int, now: int) -> Shard:
-        return Shard(self.plan, now, home_of(i, shards))
+        return Shard(self.plan, now, i, shards)
 
     def apply(self, events: Iterable[Mapping[str, Any]]) -> None:
         for event in events:
@@ -116,7 +108,9 @@ class Cluster:
 def readings(view: View, as_of: int) -> dict[Key, Answer]:
     view.tick(as_of)
     return {
-        (r.series.kpi.key, r.series.agg, r.series.grain, r.window.token, r.dims): Answer(r.result.value, r.result.reason)
+        (r.series.kpi.key, r.series.agg, r.series.grain, r.window.token, r.dims): Answer(
+            r.result.value, r.result.reason
+        )
         for r in view.all_readings()
     }
 

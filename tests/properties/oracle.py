@@ -166,7 +166,9 @@ def merge_one(events: Iterable[Event], fields: Mapping[str, Any]) -> Entity:
 class World:
     """Everything that is so as of T."""
 
-    def __init__(self, events: Iterable[Event], as_of: int, zone: str, currency: str, declarations: Declarations) -> None:
+    def __init__(
+        self, events: Iterable[Event], as_of: int, zone: str, currency: str, declarations: Declarations
+    ) -> None:
         self.clock = Clock(as_of, zone)
         self.as_of = as_of
         self.currency = currency
@@ -358,7 +360,11 @@ class Formulas:
         return [d for d in self.w.deals.values() if d["status"] in status and within(ms(d["closed_at"]))]
 
     def money(
-        self, deals: Iterable[Entity], grain: tuple[str, ...], amount: Callable[[Entity, Any], int], day: Callable[[Entity], date]
+        self,
+        deals: Iterable[Entity],
+        grain: tuple[str, ...],
+        amount: Callable[[Entity, Any], int],
+        day: Callable[[Entity], date],
     ) -> dict[Dims, Fraction]:
         found: dict[Dims, Fraction] = defaultdict(Fraction)
         for dims, deal, lines in parts("deal", deals, grain):
@@ -368,7 +374,9 @@ class Formulas:
         return found
 
     def booked(self, grain: tuple[str, ...], token: str, *, before: bool = False) -> dict[Dims, Fraction]:
-        return self.money(self.won(token, before=before), grain, lambda _, line: int(line["amount_minor"]), self.w.closed_day)
+        return self.money(
+            self.won(token, before=before), grain, lambda _, line: int(line["amount_minor"]), self.w.closed_day
+        )
 
     def revenue(self, grain: tuple[str, ...], token: str) -> Table:
         return zero_or_more(self.booked(grain, token))
@@ -412,7 +420,9 @@ class Formulas:
 
     # ---- funnel
 
-    def created(self, source: str, entities: Mapping[str, Entity], grain: tuple[str, ...], token: str) -> dict[Dims, Fraction]:
+    def created(
+        self, source: str, entities: Mapping[str, Entity], grain: tuple[str, ...], token: str
+    ) -> dict[Dims, Fraction]:
         within = self.w.clock.has(token)
         return self.count(source, (e for e in entities.values() if within(ms(e["created_at"]))), grain)
 
@@ -497,7 +507,9 @@ class Formulas:
         return [d for d in self.w.deals.values() if self.w.is_open(d)]
 
     def open_value(self, grain: tuple[str, ...]) -> dict[Dims, Fraction]:
-        return self.money(self.open_deals(), grain, lambda _, line: int(line["amount_minor"]), lambda _: self.w.clock.today)
+        return self.money(
+            self.open_deals(), grain, lambda _, line: int(line["amount_minor"]), lambda _: self.w.clock.today
+        )
 
     def open_weighted(self, grain: tuple[str, ...]) -> dict[Dims, Fraction]:
         found: dict[Dims, Fraction] = defaultdict(Fraction)
@@ -566,7 +578,13 @@ SOURCE_OF = {
     **dict.fromkeys(
         (
             *("leads_generated", "sales_ready_leads", "lead_conversion_rate", "lead_conversion_rate_period"),
-            *("lead_response_time", "lead_response_within_sla", "leads_waiting", "lead_waiting_age_max", "pipeline_leads"),
+            *(
+                "lead_response_time",
+                "lead_response_within_sla",
+                "leads_waiting",
+                "lead_waiting_age_max",
+                "pipeline_leads",
+            ),
         ),
         "lead",
     ),

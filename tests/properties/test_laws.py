@@ -22,7 +22,7 @@ from tests.properties.cluster import Cluster, at_once, declarations, differences
 from tests.properties.histories import DAY, Event, History, deliveries, histories, spell
 from tests.properties.oracle import merge, ms
 
-HALF = settings(max_examples=settings.default.max_examples // 2) if settings.default else settings()
+HALF = settings(max_examples=settings().max_examples // 2)
 LATER = (0, 1, 60_000, 3_600_000, DAY, 91 * DAY)
 
 
@@ -34,7 +34,9 @@ def test_merged_entities_are_the_last_writers(data: st.DataObject) -> None:
     history = data.draw(histories())
     cluster = grown(history, data.draw(deliveries(history)), data.draw(st.integers(1, 3)))
     expected = {
-        f"{source}/{i}".encode(): {n: _plain(declarations().sources[source].fields.get(n), v) for n, v in entity.items()}
+        f"{source}/{i}".encode(): {
+            n: _plain(declarations().sources[source].fields.get(n), v) for n, v in entity.items()
+        }
         for source, entities in merge(history.events, declarations()).items()
         for i, entity in entities.items()
     }
@@ -280,4 +282,6 @@ def test_the_changes_of_ticks_add_up_to_all_readings(data: st.DataObject) -> Non
             if not gone:
                 seen[where] = r.result
         everything = cluster.view.all_readings()
-        assert seen == {(r.series.kpi.key, r.series.agg, r.series.grain, r.window, r.dims): r.result for r in everything}
+        assert seen == {
+            (r.series.kpi.key, r.series.agg, r.series.grain, r.window, r.dims): r.result for r in everything
+        }

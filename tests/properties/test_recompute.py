@@ -1,6 +1,7 @@
 """Incremental = recompute from scratch, whatever the order, repetition, batches, ticks and shards."""
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.properties.cluster import at_once, declarations, differences, grown
@@ -20,6 +21,19 @@ def test_any_delivery_gives_what_a_recomputation_gives(data: st.DataObject) -> N
     assert differences(expected, cluster.readings(history.as_of)) == []
 
 
+@settings(max_examples=settings().max_examples // 3)
+@given(st.data())
+def test_entities_that_are_not_at_hand_as_objects_make_no_difference(data: st.DataObject) -> None:
+    history = data.draw(histories())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("metrics.shard._RECENT", data.draw(st.sampled_from((0, 1))))
+        cluster = grown(history, data.draw(deliveries(history)), data.draw(st.integers(1, 2)))
+        actual = cluster.readings(history.as_of)
+    expected = recompute(history.events, history.as_of, history.zone, history.currency, declarations())
+    assert differences(expected, actual) == []
+
+
+@settings(max_examples=settings().max_examples // 2)
 @given(st.data())
 def test_readings_follow_time_without_events(data: st.DataObject) -> None:
     history = data.draw(histories())

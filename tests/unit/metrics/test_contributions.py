@@ -180,7 +180,9 @@ def test_lines_without_cost_are_on_neither_side_of_the_margin() -> None:
         {"line_id": "3", "product_id": "p3", "amount_minor": 200, "cost_minor": 0},
     ]
     view = told(event("deal", lines=lines)).view
-    assert result(view, "avg_profit_margin", "7d") == Result(Fraction(650, 800), None, Fraction(650), Fraction(800), None)
+    assert result(view, "avg_profit_margin", "7d") == Result(
+        Fraction(650, 800), None, Fraction(650), Fraction(800), None
+    )
     assert result(view, "avg_profit_margin", "7d", product="p1").value == Fraction(450, 600)
     assert result(view, "avg_profit_margin", "7d", product="p2") == Result(
         None, "denominator_zero", Fraction(0), Fraction(0), None

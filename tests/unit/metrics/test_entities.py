@@ -54,18 +54,27 @@ def merged(*events: Event) -> tuple[Entity, list[str]]:
         ([delete(1)], {"deleted": True, "stage": None}),
         ([patch(1, region="b")], {"region": "b", "stage": None}),
         (
-            [put(1, stage_entered_at={"a": "2026-01-01T00:00:00Z"}), patch(2, stage_entered_at={"b": "2026-01-02T00:00:00Z"})],
+            [
+                put(1, stage_entered_at={"a": "2026-01-01T00:00:00Z"}),
+                patch(2, stage_entered_at={"b": "2026-01-02T00:00:00Z"}),
+            ],
             {"stage_entered_at": {"a": 1_767_225_600_000, "b": 1_767_312_000_000}},
         ),
         (
-            [put(1, stage_entered_at={"a": "2026-01-01T00:00:00Z"}), put(2, stage_entered_at={"b": "2026-01-02T00:00:00Z"})],
+            [
+                put(1, stage_entered_at={"a": "2026-01-01T00:00:00Z"}),
+                put(2, stage_entered_at={"b": "2026-01-02T00:00:00Z"}),
+            ],
             {"stage_entered_at": {"b": 1_767_312_000_000}},
         ),
         (
             [patch(3, stage_entered_at={"a": "2026-01-01T00:00:00Z"}), patch(2, stage_entered_at=None), put(1)],
             {"stage_entered_at": {"a": 1_767_225_600_000}},
         ),
-        ([patch(2, stage_entered_at={"a": "2026-01-01T00:00:00Z"}), patch(3, stage_entered_at=None)], {"stage_entered_at": None}),
+        (
+            [patch(2, stage_entered_at={"a": "2026-01-01T00:00:00Z"}), patch(3, stage_entered_at=None)],
+            {"stage_entered_at": None},
+        ),
         (
             [put(1), patch(2, stage_entered_at={"a": "2026-01-01T00:00:00Z"}), patch(3, stage_entered_at={"a": None})],
             {"stage_entered_at": {"a": None}},

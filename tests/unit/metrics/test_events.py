@@ -33,14 +33,24 @@ def reason(source: str, value: bytes) -> str:
         ("deal", "put", {"probability": "1.01"}, "field `probability`: `1.01` lies outside 0 to 1"),
         ("deal", "put", {"probability": -1}, "field `probability`: `-1` lies outside 0 to 1"),
         ("deal", "put", {"status": "Won"}, "field `data.status`: Invalid enum value 'Won'"),
-        ("deal", "put", {"lines": [{**LINE, "amount_minor": -1}]}, "field `data.lines[0].amount_minor`: Expected `int` >= 0"),
+        (
+            "deal",
+            "put",
+            {"lines": [{**LINE, "amount_minor": -1}]},
+            "field `data.lines[0].amount_minor`: Expected `int` >= 0",
+        ),
         (
             "deal",
             "put",
             {"lines": [{**LINE, "amount_minor": 10**15 + 1}]},
             "field `data.lines[0].amount_minor`: Expected `int` <= 1000000000000000",
         ),
-        ("deal", "put", {"lines": [{**LINE, "amount_minor": 0.5}]}, "field `data.lines[0].amount_minor`: Expected `int`, got `float`"),
+        (
+            "deal",
+            "put",
+            {"lines": [{**LINE, "amount_minor": 0.5}]},
+            "field `data.lines[0].amount_minor`: Expected `int`, got `float`",
+        ),
         ("deal", "put", {"lines": [{}]}, "field `data.lines[0]`: Object missing required field `line_id`"),
         (
             "deal",

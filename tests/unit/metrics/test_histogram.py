@@ -20,7 +20,9 @@ def test_zero_has_a_bucket_of_its_own() -> None:
     assert representative(bucket(0)) == 0
 
 
-@given(st.lists(st.integers(0, 10**9), min_size=1), st.sampled_from([Fraction(1, 2), Fraction(9, 10), Fraction(99, 100)]))
+@given(
+    st.lists(st.integers(0, 10**9), min_size=1), st.sampled_from([Fraction(1, 2), Fraction(9, 10), Fraction(99, 100)])
+)
 def test_a_quantile_is_the_value_of_its_rank_within_one_percent(values: list[int], q: Fraction) -> None:
     exact = sorted(values)[int(q * (len(values) - 1))]
     estimate = quantile(Counter(map(bucket, values)), q)

@@ -37,6 +37,8 @@ def test_a_plan_for_something_else_does_not_count(
     assert PLANS.find(kind, metric, period, scope, 100) is None
 
 
-@pytest.mark.parametrize(("before", "after", "changes"), [(0, 5, False), (5, 6, True), (21, 99, False), (11, 20, False)])
+@pytest.mark.parametrize(
+    ("before", "after", "changes"), [(0, 5, False), (5, 6, True), (21, 99, False), (11, 20, False)]
+)
 def test_submissions_ahead_of_their_time_change_what_counts(before: int, after: int, changes: bool) -> None:  # noqa: FBT001
     assert PLANS.changes_between(before, after) is changes

@@ -1,8 +1,9 @@
 """The embedded mode: a demo that answers while it loads, and lives by the clock that it is given."""
 
 import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from fractions import Fraction
-from typing import Any
 
 import pytest
 
@@ -38,13 +39,20 @@ def total(view: View, key: str, window: str) -> Fraction | None:
     raise AssertionError(f"no reading of {key} over {window}")
 
 
-async def run_until(demo: Demo, condition: Any) -> None:
+@asynccontextmanager
+async def living(demo: Demo) -> AsyncIterator[Callable[[Callable[[], bool]], Awaitable[None]]]:
+    """Let the demo run; what is given waits until a condition holds."""
     stopped = asyncio.Event()
     task = asyncio.ensure_future(demo.run(stopped))
-    try:
-        async with asyncio.timeout(60):
-            while not condition():  # noqa: ASYNC110 - the state of a board is asked for, as a probe does
+
+    async def until(condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(30):
+            while not condition():
+                assert not task.done(), task
                 await asyncio.sleep(0)
+
+    try:
+        yield until
     finally:
         stopped.set()
         await task
@@ -62,7 +70,8 @@ async def test_it_says_how_far_the_history_is_and_then_is_live(plan: Plan) -> No
             heard.append(text)
         return ready
 
-    await run_until(demo, live)
+    async with living(demo) as until:
+        await until(live)
 
     assert heard[-1] == "live"
     assert all(text.startswith("loading the history") for text in heard[:-1])
@@ -75,7 +84,8 @@ async def test_it_says_how_far_the_history_is_and_then_is_live(plan: Plan) -> No
 async def test_the_same_seed_and_start_give_the_same_readings(plan: Plan) -> None:
     demos = [Demo(plan, Clock(), seed=5, days=2) for _ in range(2)]
     for demo in demos:
-        await run_until(demo, lambda demo=demo: demo.ready()[0])
+        async with living(demo) as until:
+            await until(lambda demo=demo: demo.ready()[0])  # type: ignore[misc]
 
     assert demos[0].view.readings == demos[1].view.readings
 
@@ -83,14 +93,15 @@ async def test_the_same_seed_and_start_give_the_same_readings(plan: Plan) -> Non
 async def test_events_go_on_with_the_clock(plan: Plan) -> None:
     clock = Clock()
     demo = Demo(plan, clock, seed=1, pace=300, days=1)
-    await run_until(demo, lambda: demo.ready()[0])
-    before = total(demo.view, "leads_generated", "24h")
+    async with living(demo) as until:
+        await until(lambda: demo.ready()[0])
+        before = total(demo.view, "leads_generated", "24h")
 
-    clock.now += 4_000
-    assert demo.ready()[0]
-    clock.now += 120_000
-    assert demo.ready() == (False, "the last evaluation was 124 s ago")
-    await run_until(demo, lambda: demo.ready()[0])
+        clock.now += 4_000
+        assert demo.ready()[0]
+        clock.now += 120_000
+        assert demo.ready() == (False, "the last evaluation was 124 s ago")
+        await until(lambda: demo.ready()[0])
 
     assert demo.view.as_of == START + 124_000
     assert (total(demo.view, "leads_generated", "24h") or 0) > (before or 0)
@@ -108,7 +119,8 @@ async def test_stopping_while_loading_ends_at_once(plan: Plan) -> None:
 
 async def test_without_history_it_begins_with_what_is_under_way(plan: Plan) -> None:
     demo = Demo(plan, Clock(), days=0)
-    await run_until(demo, lambda: demo.ready()[0])
+    async with living(demo) as until:
+        await until(lambda: demo.ready()[0])
 
     assert demo.view.as_of == START
 
