@@ -18,6 +18,11 @@ _LIVE = 5_000
 Wire = tuple[str, bytes, bytes]
 
 
+def mix_ends_at(n: int) -> datetime:
+    """Return an instant after the last of `n` events."""
+    return _BASE + n * _STEP
+
+
 def event_mix(n: int, seed: int = 2) -> Iterator[Wire]:
     """Yield `n` events as (source key, record key, JSON): half of them deals, a fifth leads, the rest activities.
 

@@ -46,6 +46,8 @@ class SourceCode:
     contribute: Callable[[Any, int], tuple[Rows, int]]
     links: Callable[[Any], Links]
     """For each relation the source is a child in: (parent id, instant), or None when there is nothing to send."""
+    nothing: Rows
+    """The rows of an entity that contributes nothing."""
     text: str
 
 
@@ -179,7 +181,7 @@ class _Compiler:
             ]
         )
         exec(compile(text, f"<contributions of {self.source.key}>", "exec"), self.scope)  # noqa: S102 (see the module's first lines)
-        return SourceCode(self.scope["contribute"], self.scope["links"], text)
+        return SourceCode(self.scope["contribute"], self.scope["links"], self.scope["NOTHING"], text)
 
     def _late(self) -> Iterator[str]:
         """Yield the lines of spans and sums, each under the conditions of its use."""

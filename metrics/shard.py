@@ -9,18 +9,18 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
-from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from metrics.calendar import DAY_MS
 from metrics.cells import CubeCells, CuboidCells, Retention
-from metrics.contributions import NEVER, Links, Rows
+from metrics.contributions import NEVER, Rows
 from metrics.entities import DELETED, RECORD_VERSION, Entity, link, merge, newest_key
 from metrics.events import Event, OrderKey, RejectedError
 from metrics.partitions import home_partitions
 from metrics.plan import Plan, SourcePlan
+from metrics.stored import Recent, StoredEntities
 from metrics.records import entity_id, is_progress, reference_key
 
 TOMBSTONE_RETENTION_MS = 400 * DAY_MS
@@ -28,7 +28,6 @@ TOMBSTONE_RETENTION_MS = 400 * DAY_MS
 _TOO_FAR_AHEAD = "field `updated_at`: lies more than 5 minutes after the broker's time; check the producer's clock"
 CLOCK_TOLERANCE_US = 5 * 60 * 1_000_000
 """How far `updated_at` may lie after the broker's time."""
-_RECENT = 4096
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -108,85 +107,6 @@ def _check_clock(event: Event, record: Record) -> None:
         )
 
 
-class _Stored:
-    """The entities of one source: as bytes, and the recently used ones also as objects with the rows they contribute.
-
-    The rows stay right while T moves on, because an entity whose rows change by themselves is re-applied at that instant.
-    """
-
-    def __init__(self, plan: SourcePlan) -> None:
-        self.plan = plan
-        self.key = plan.source.key
-        self.packed: dict[str, bytes] = {}
-        self._recent: dict[str, tuple[Any, Rows, Links]] = {}
-        self._dirty: set[str] = set()
-
-    @property
-    def size(self) -> int:
-        return len(self.packed) + sum(1 for i in self._dirty if i not in self.packed)
-
-    def find(self, entity_id: str) -> Any:
-        """Return an entity, None when there is none."""
-        recent = self._recent.get(entity_id)
-        if recent is not None:
-            return recent[0]
-        packed = self.packed.get(entity_id)
-        return None if packed is None else self.plan.codec.decode(packed)
-
-    def __contains__(self, entity_id: str) -> bool:
-        return entity_id in self._recent or entity_id in self.packed
-
-    def rows(self, entity_id: str, entity: Any, now: int) -> Rows:
-        """Return what `entity`, as found, contributes as of `now`."""
-        recent = self._recent.get(entity_id)
-        if recent is not None:
-            return recent[1]
-        assert self.plan.code is not None  # asked for sources that contribute only
-        return self.plan.code.contribute(entity, now)[0]
-
-    def links(self, entity_id: str, entity: Any) -> Links:
-        """Return what `entity`, as found, tells its parents."""
-        recent = self._recent.get(entity_id)
-        if recent is not None:
-            return recent[2]
-        assert self.plan.code is not None  # noqa: S101 (asked for sources that contribute only)
-        return self.plan.code.links(entity)
-
-    def show(self, entity_id: str, rows: Rows) -> None:
-        """Remember an unchanged entity's new rows, if it is among the recent ones."""
-        recent = self._recent.get(entity_id)
-        if recent is not None:
-            self._recent[entity_id] = recent[0], rows, recent[2]
-
-    def keep(self, entity_id: str, entity: Any, rows: Rows, links: Links) -> None:
-        """Take a changed entity."""
-        self._recent.pop(entity_id, None)  # so that the last used are the last in order
-        self._recent[entity_id] = entity, rows, links
-        self._dirty.add(entity_id)
-
-    def forget(self, entity_id: str) -> None:
-        """Drop an entity."""
-        self._recent.pop(entity_id, None)
-        self.packed.pop(entity_id, None)
-        self._dirty.add(entity_id)
-
-    def seal(self) -> list[tuple[bytes, bytes | None]]:
-        """Pack the changed entities and return their records; keep the objects of the last `_RECENT` used."""
-        encode, recent, packed = self.plan.codec.encode, self._recent, self.packed
-        prefix = f"{self.key}/"
-        records: list[tuple[bytes, bytes | None]] = []
-        for name in self._dirty:
-            found = recent.get(name)
-            value = None if found is None else encode(found[0])
-            if value is not None:
-                packed[name] = value
-            records.append(((prefix + name).encode(), value))
-        self._dirty.clear()
-        if len(recent) > _RECENT:
-            self._recent = dict(islice(recent.items(), len(recent) - _RECENT, None))
-        return records
-
-
 class Shard:
     """Entities, timers and cells of one shard."""
 
@@ -203,7 +123,7 @@ class Shard:
         self._cubes = {
             s.source.key: [CubeCells(c, plan.codes, plan.calendar) for c in s.cubes] for s in plan.sources.values()
         }
-        self._stored = {key: _Stored(s) for key, s in plan.sources.items()}
+        self._stored = {key: StoredEntities(s) for key, s in plan.sources.items()}
         self._timers: list[tuple[int, str, str]] = []
         self._due: dict[tuple[str, str], int] = {}
         self._sealing = Sealed()
@@ -231,16 +151,15 @@ class Shard:
             if key[1] > newest:
                 newest = key[1]
             if new is not None:
-                self._change(stored, entity_id, old, new, repeat_links=repeat_links)
-            elif repeat_links and old is not None and stored.plan.as_child:
-                links = stored.links(entity_id, old)
-                self._send_links(stored.plan, entity_id, links, links, newest_key(old), repeat=True)
+                stored.change(entity_id, old, new, self.now)
+            if repeat_links and stored.plan.as_child and (new is not None or old is not None):
+                self._send_links(stored.plan, entity_id, stored.take(entity_id, old, self.now), repeat=True)
         if newest:
             self.watermarks[source] = newest // 1000
         for outcome, n in Counter(outcomes).items():
             self.counts[source, outcome] = self.counts.get((source, outcome), 0) + n
 
-    def _decode(self, stored: "_Stored", records: Iterable[RecordLike]) -> tuple[list[Event], list[str]]:
+    def _decode(self, stored: StoredEntities, records: Iterable[RecordLike]) -> tuple[list[Event], list[str]]:
         """Return the events to apply here, and the outcomes of the other records."""
         decode = stored.plan.schema.decode
         events: list[Event] = []
@@ -281,7 +200,7 @@ class Shard:
             old = stored.find(sent.parent)
             new = link(old, stored.plan.schema, sent.relation, sent.child, (sent.key, sent.instant))
             if new is not None:
-                self._change(stored, sent.parent, old, new)
+                stored.change(sent.parent, old, new, self.now)
 
     def advance(self, now: int) -> None:
         """Move T forward: re-apply the entities whose contributions change by themselves, and drop panes of the past.
@@ -290,12 +209,13 @@ class Shard:
         """
         if now <= self.now:
             return
+        self._settle()
         due = self._due_until(now)
         before, self.now = self.now, now
         for source, entity_id in due:
             self._reapply(source, entity_id, before)
         if self._retention.reaches(now):
-            self.fold()
+            self._fold()
             self._retention.move(now)
             for table in (t for cubes in self._cubes.values() for cube in cubes for t in cube.cuboids):
                 table.drop_old(self._retention.first[table.cuboid.tier])
@@ -311,31 +231,27 @@ class Shard:
 
     # ----------------------------------------------------------------------------------------------------------- change
 
-    def _change(self, stored: "_Stored", entity_id: str, old: Any, new: Entity, *, repeat_links: bool = False) -> None:
-        code = stored.plan.code
-        if code is None:
-            stored.keep(entity_id, new, (), ())
-            return
-        rows, due = code.contribute(new, self.now)
-        cubes = self._cubes[stored.key]
-        if old is None:
-            for cube, after in zip(cubes, rows, strict=True):
-                if after:
-                    cube.add += after
-        else:
-            for cube, before, after in zip(cubes, stored.rows(entity_id, old, self.now), rows, strict=True):
-                if before != after:
-                    cube.take_out += before
-                    cube.add += after
-        links: Links = ()
-        if stored.plan.as_child:
-            links = code.links(new)
-            before = stored.links(entity_id, old) if old is not None else (None,) * len(links)
-            if before != links or repeat_links:
-                self._send_links(stored.plan, entity_id, before, links, newest_key(new), repeat=repeat_links)
-        stored.keep(entity_id, new, rows, links)
-        if due != NEVER or self._due or new.deleted:
-            self._set_timer(stored.key, entity_id, new, due)
+    def _settle(self) -> None:
+        """Bring the rows of the changed entities up to date: the difference goes to the cubes, links to the parents."""
+        for stored in self._stored.values():
+            code = stored.plan.code
+            as_child = bool(stored.plan.as_child)
+            for entity_id, recent in stored.unsettled():
+                if code is None:
+                    continue
+                rows, due = code.contribute(recent.entity, self.now)
+                self._replace(stored.key, recent, rows)
+                if as_child:
+                    self._send_links(stored.plan, entity_id, recent, repeat=False)
+                self._set_timer(stored.key, entity_id, recent.entity, due)
+
+    def _replace(self, source: str, recent: Recent, rows: Rows) -> None:
+        """Take the rows that the cells hold of an entity out of them, and put `rows` in."""
+        for cube, before, after in zip(self._cubes[source], recent.rows, rows, strict=True):
+            if before != after:
+                cube.take_out += before
+                cube.add += after
+        recent.rows = rows
 
     def _reapply(self, source: str, entity_id: str, before: int) -> None:
         """Replace what an entity contributed as of `before` by what it contributes now."""
@@ -344,13 +260,10 @@ class Shard:
         if entity.deleted and self._forget_at(entity) <= self.now:
             stored.forget(entity_id)
             return
-        assert stored.plan.code is not None  # only sources that contribute have timers
+        assert stored.plan.code is not None  # noqa: S101 (only sources that contribute have timers)
+        recent = stored.take(entity_id, entity, before)
         rows, due = stored.plan.code.contribute(entity, self.now)
-        for cube, old, new in zip(self._cubes[source], stored.rows(entity_id, entity, before), rows, strict=True):
-            if old != new:
-                cube.take_out += old
-                cube.add += new
-        stored.show(entity_id, rows)
+        self._replace(source, recent, rows)
         self._set_timer(source, entity_id, entity, due)
 
     def _set_timer(self, source: str, entity_id: str, entity: Any, due: int) -> None:
@@ -368,10 +281,14 @@ class Shard:
         key: OrderKey = (entity.overrides or {}).get(DELETED, entity.key)
         return key[1] // 1000 + TOMBSTONE_RETENTION_MS
 
-    def _send_links(  # noqa: PLR0913 (both states of a child, and who it is)
-        self, plan: SourcePlan, entity_id: str, before: Links, after: Links, key: OrderKey, *, repeat: bool
-    ) -> None:
+    def _send_links(self, plan: SourcePlan, entity_id: str, recent: Recent, *, repeat: bool) -> None:
         """Tell the parents what they must know of a child: its removal at the old one first, then the new one."""
+        assert plan.code is not None  # noqa: S101 (children contribute)
+        before, after = recent.links, plan.code.links(recent.entity)
+        if before == after and not repeat:
+            return
+        recent.links = after
+        key = newest_key(recent.entity)
         for relation, was, is_now in zip(plan.as_child, before, after, strict=True):
             if was is not None and (is_now is None or is_now[0] != was[0]):
                 self._sealing.links.append(Link(relation.name, was[0], entity_id, key, None))
@@ -380,7 +297,7 @@ class Shard:
 
     # ------------------------------------------------------------------------------------------------------ records out
 
-    def fold(self) -> None:
+    def _fold(self) -> None:
         """Fold the pending rows of all cubes into their cells."""
         for cubes in self._cubes.values():
             for cube in cubes:
@@ -388,7 +305,8 @@ class Shard:
 
     def seal(self) -> Sealed:
         """Return all that changed since the last seal, as records; the shard goes on from here."""
-        self.fold()
+        self._settle()
+        self._fold()
         sealed, self._sealing = self._sealing, Sealed()
         for source, stored in self._stored.items():
             changed = stored.seal()
@@ -448,8 +366,8 @@ class Shard:
                     cube.add += new
             self._set_timer(source, name, entity, due)
             if number % _RESTORE_FOLD == 0:
-                self.fold()
-        self.fold()
+                self._fold()
+        self._fold()
         self._sealing.cells = self._differences(published)
 
     def _differences(self, published: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes | None]]:

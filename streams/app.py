@@ -1,6 +1,7 @@
 """The worker's composition root: one Faust app whose agent applies batches to the shards this worker owns."""
 
 import asyncio
+import gc
 import time
 from typing import Any
 
@@ -23,6 +24,7 @@ _BEHIND_RECORDS = 5_000
 _LONGEST_FLUSH_SECONDS = 4.0
 """While a shard catches up it flushes less often: larger flushes cost less, and nobody sees its readings yet."""
 _STALE_SECONDS = 10.0
+_COLLECT_SECONDS = 10.0
 _log = structlog.get_logger(__name__)
 
 
@@ -38,6 +40,7 @@ class Shards:
         self._clock = clock
         self._telemetry = telemetry
         self._owned: dict[int, OwnedShard] = {}
+        self._flushing: set[asyncio.Task[None]] = set()
         self._assigned = False
         self.failure: BaseException | None = None
         """Why the app crashed."""
@@ -92,12 +95,16 @@ class Shards:
     # ------------------------------------------------------------------------------------------------------------ the work
 
     async def apply(self, records: Records) -> None:
-        """Apply consecutive records of one partition; wait for a flush when a transaction would grow too large."""
+        """Apply consecutive records of one partition; begin a flush when a transaction grows large, and wait at its bound."""
         owned = self._owned.get(records[0].partition)
         if owned is None:
             return
         if owned.pending + len(records) > TRANSACTION_RECORDS:
             await self._flush(owned)
+        elif owned.pending > TRANSACTION_RECORDS // 2 and not owned.lock.locked():
+            flushing = asyncio.create_task(self._flush(owned))
+            self._flushing.add(flushing)  # so that it is not collected while it runs
+            flushing.add_done_callback(self._flushing.discard)
         before = dict(owned.shard.counts)
         owned.apply(records)
         for (source, outcome), n in owned.shard.counts.items():
@@ -136,6 +143,17 @@ class Shards:
                     if position is not None:
                         end = self._app.consumer.highwater(TP(topic, owned.index)) or position
                         self._telemetry.lag(topic, owned.index, max(0, end - position))
+
+    async def collect_garbage_for_ever(self) -> None:
+        """Collect the cyclic garbage of the last seconds, and never look again at what survived.
+
+        Entities and rows hold no cycles, so a collector that walks through all of them at its own pace only costs time: a
+        fifth of all, measured.
+        """
+        while True:
+            await asyncio.sleep(_COLLECT_SECONDS)
+            gc.collect()
+            gc.freeze()
 
     async def _flush(self, owned: OwnedShard) -> None:
         try:
@@ -198,6 +216,7 @@ def create_app(settings: Settings, plan: Plan, clock: Clock, telemetry: Telemetr
 
     app.task(shards.flush_for_ever)
     app.task(shards.watch_lag)
+    app.task(shards.collect_garbage_for_ever)
     return app, shards
 
 

@@ -154,4 +154,3 @@ def _cell(plan: Plan, reading: Reading | None) -> str:
     if reading is None:
         return ""
     return display_text(reading.series, reading.result, plan.currency)
-

@@ -105,6 +105,9 @@ def _warn(found: Report) -> None:
     if found.later:
         as_of = format_instant(found.view.as_of or 0)
         click.echo(f"note: {found.later:,} events are dated {as_of} or later and were left out", err=True)
+    for currency in found.view.unconverted():
+        remedy = f"add fx_rate events, or set `SALESPULSE_CURRENCY` to {currency}"
+        click.echo(f"warning: amounts in {currency} without a usable exchange rate were left out; {remedy}", err=True)
     if found.rejected:
         click.echo(f"warning: {len(found.rejected):,} events were refused:", err=True)
         for reason in list(dict.fromkeys(found.rejected))[:_SHOWN_REASONS]:

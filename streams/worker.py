@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from aiokafka.errors import KafkaError
 
+from config.declarations import Declarations
 from config.load import load
 from config.settings import Settings
 from metrics.plan import compile_plan
@@ -43,12 +44,12 @@ class WorkerError(Exception):
     """A fault that a restart would meet again; its text is for people."""
 
 
-def run_worker(settings: Settings) -> int:
-    """Run until told to stop; return the exit code."""
+def run_worker(settings: Settings, declarations: Declarations | None = None) -> int:
+    """Run until told to stop, with the declarations that the settings name or others; return the exit code."""
     configure_logging(settings)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    plan = compile_plan(load(settings.catalogue), settings.timezone, settings.currency)
+    plan = compile_plan(declarations or load(settings.catalogue), settings.timezone, settings.currency)
     telemetry, health = Telemetry(plan.sources), _Health()
     try:
         runner = loop.run_until_complete(worker_web(settings, telemetry, health))
@@ -58,7 +59,7 @@ def run_worker(settings: Settings) -> int:
     except WorkerError as error:
         sys.stderr.write(f"salespulse worker: {error}\n")
         return 1
-    _tame_garbage_collector()
+    gc.disable()  # `Shards.collect_garbage_for_ever` does it
     app, shards = create_app(settings, plan, clock_from(settings), telemetry)
     health.shards = shards
     failure = _run_faust(app, shards, settings, loop)
@@ -99,13 +100,6 @@ async def _prepare(settings: Settings, inputs: tuple[str, ...], health: _Health)
     faults = await check_topics(settings, inputs)
     if faults:
         raise WorkerError("the topics are not as they must be:\n" + "\n".join(f"  {f}" for f in faults))
-
-
-def _tame_garbage_collector() -> None:
-    """Collect seldom: entities are bytes and rows hold no cycles, so frequent full passes only cost time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(200_000, 50, 100)
 
 
 def _run_faust(app: Any, shards: Shards, settings: Settings, loop: asyncio.AbstractEventLoop) -> BaseException | None:

@@ -1,6 +1,7 @@
 """The golden example as expectations: what every declared KPI must be at the three as-of times.
 
-`expected.json` gives money in major units and the sides of its ratios in minor units; a `Result` is in minor units throughout.
+`expected.json` gives money in major units and the sides of its ratios in minor units; a `Result` is in minor units
+throughout.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Random sales histories: few ids, so that versions collide; times at the borders of windows; everything that may go wrong.
+"""Random sales histories: few ids, so that versions collide; times at the ends of windows; all that may go wrong.
 
-A history is a time zone, a reporting currency, an instant T, and events. How it is delivered (order, repetition, batches, ticks,
-shards, restarts) is drawn apart from it: the laws say that it makes no difference.
+A history is a time zone, a reporting currency, an instant T, and events. How it is delivered (order, repetition,
+batches, ticks, shards, restarts) is drawn apart from it: the laws say that it makes no difference.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -204,12 +204,13 @@ def _event(draw: Draw, number: int, zone: str, as_of: int) -> Event:
     if version is not None:
         event["version"] = version
     required, optional = _fields(source, as_of, zone)
+    known = {**required, **optional}
     if op == "put":
         names = [*required, *draw(_subsets(source))]
         dropped = draw(_one_of(*(None,) * 12, *required))
-        event["data"] = {n: draw((required | optional)[n]) for n in names if n != dropped}
+        event["data"] = {n: draw(known[n]) for n in names if n != dropped}
     elif op == "patch":
-        event["data"] = {n: draw((required | optional)[n]) for n in draw(_named(source))}
+        event["data"] = {n: draw(known[n]) for n in draw(_named(source))}
     return event
 
 
@@ -229,10 +230,28 @@ def histories(draw: Draw, most: int = 16) -> History:
     """Draw a history of at most so many events."""
     zone, currency, as_of = draw(situations())
     count = draw(st.integers(1, most))
-    return History(zone, currency, as_of, tuple(_event(draw, i, zone, as_of) for i in range(count)))
+    events = [_event(draw, i, zone, as_of) for i in range(count)]
+    return History(zone, currency, as_of, (*events, *_daily_rates(draw, as_of)))
 
 
-# ---------------------------------------------------------------------------------------------------------------- delivery
+def _daily_rates(draw: Draw, as_of: int) -> list[Event]:
+    """Draw the dollar's rates of the days before T, a different one each day; or none."""
+    first = draw(_one_of(None, 0, 30, 90))
+    return [
+        {
+            "event_id": f"f{back}",
+            "type": "fx_rate",
+            "entity_id": f"EUR/USD:{back}",
+            "op": "put",
+            "updated_at": spell(as_of),
+            "version": 1,
+            "data": {"base": "EUR", "quote": "USD", "rate_date": spell(as_of - back * DAY)[:10], "rate": f"1.{back + 1}"},
+        }
+        for back in (range(first, first + 3) if first is not None else ())
+    ]
+
+
+# ------------------------------------------------------------------------------------------------------------- delivery
 
 Step = tuple[Sequence[Event], int | None]
 """A batch, and the T to tick at before it."""

@@ -1,8 +1,8 @@
 """The oracle: every shipped KPI recomputed from scratch out of the list of events, in the plainest Python there is.
 
-It follows the definitions, not the code: a naive merge per field, one hand-written formula for each KPI, windows by `zoneinfo`, money
-by `Fraction`. Of the declarations it takes only what is configured: windows, grains, field lists, pipelines. It shares
-nothing with `metrics/`.
+It follows the definitions, not the code: a naive merge per field, one hand-written formula for each KPI, windows by
+`zoneinfo`, money by `Fraction`. Of the declarations it takes only what is configured: windows, grains, field lists,
+pipelines. It shares nothing with `metrics/`.
 """
 
 from collections import defaultdict
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 Table = Mapping[Dims, Answer]
 
 
-# ------------------------------------------------------------------------------------------------------------------ time
+# ----------------------------------------------------------------------------------------------------------------- time
 
 
 def ms(text: str | None) -> int | None:
@@ -99,7 +99,7 @@ class Clock:
             start, end = self.midnight(first), min(self.midnight(last), self.as_of)
         return lambda instant: instant is not None and start <= instant < end
 
-    def period(self, token: str) -> str | None:
+    def period(self, token: str) -> str:
         """Return how plans spell the calendar period of a window."""
         first, _ = self.days(token)
         match token.removeprefix("prev_")[0]:
@@ -125,7 +125,7 @@ def begin(unit: str, day: date) -> date:
             return date(day.year, 1, 1)
 
 
-# ----------------------------------------------------------------------------------------------------------------- merge
+# ---------------------------------------------------------------------------------------------------------------- merge
 
 
 def order_key(event: Event) -> tuple[int, int, str]:
@@ -160,7 +160,7 @@ def merge_one(events: Iterable[Event], fields: Mapping[str, Any]) -> Entity:
     return entity
 
 
-# ----------------------------------------------------------------------------------------------------------------- world
+# ---------------------------------------------------------------------------------------------------------------- world
 
 
 class World:
@@ -302,7 +302,7 @@ class World:
         return None if worth is None else plan["amount_minor"] * worth
 
 
-# ------------------------------------------------------------------------------------------------------------- dimensions
+# ----------------------------------------------------------------------------------------------------------- dimensions
 
 ENTITY_FIELDS = {
     "deal": {
@@ -329,7 +329,7 @@ def dims_of(source: str, entity: Entity, grain: tuple[str, ...], line: Mapping[s
 
 
 def parts(source: str, entities: Iterable[Entity], grain: tuple[str, ...]) -> Iterator[tuple[Dims, Entity, list[Any]]]:
-    """Yield (dimension values, entity, its lines that have them): one part for each entity, or for each line of a deal."""
+    """Yield (dimension values, entity, its lines that have them): one for each entity, or for each line of a deal."""
     for entity in entities:
         if "product" in grain:
             for line in entity["lines"]:
@@ -338,7 +338,7 @@ def parts(source: str, entities: Iterable[Entity], grain: tuple[str, ...]) -> It
             yield dims_of(source, entity, grain), entity, entity.get("lines") or []
 
 
-# ---------------------------------------------------------------------------------------------------------------- formulas
+# ------------------------------------------------------------------------------------------------------------- formulas
 
 
 class Formulas:
@@ -407,7 +407,6 @@ class Formulas:
     def target_attainment(self, grain: tuple[str, ...], token: str) -> Table:
         booked, period = self.booked(grain, token), self.w.clock.period(token)
         first, _ = self.w.clock.days(token)
-        assert period is not None
 
         class Attained(dict[Dims, Answer]):
             def __missing__(_, dims: Dims) -> Answer:  # noqa: N805 (self is the table of formulas)
@@ -572,7 +571,7 @@ def aggregated(samples: Mapping[Dims, list[int]], agg: str) -> Table:
     return defaultdict(lambda: Answer(None, "no_samples"), {d: Answer(of(v)) for d, v in samples.items()})
 
 
-# ---------------------------------------------------------------------------------------------------------------- readings
+# ------------------------------------------------------------------------------------------------------------- readings
 
 SOURCE_OF = {
     **dict.fromkeys(

@@ -26,7 +26,7 @@ def test_any_delivery_gives_what_a_recomputation_gives(data: st.DataObject) -> N
 def test_entities_that_are_not_at_hand_as_objects_make_no_difference(data: st.DataObject) -> None:
     history = data.draw(histories())
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("metrics.shard._RECENT", data.draw(st.sampled_from((0, 1))))
+        patch.setattr("metrics.stored._RECENT", data.draw(st.sampled_from((0, 1))))
         cluster = grown(history, data.draw(deliveries(history)), data.draw(st.integers(1, 2)))
         actual = cluster.readings(history.as_of)
     expected = recompute(history.events, history.as_of, history.zone, history.currency, declarations())

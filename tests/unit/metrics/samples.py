@@ -87,6 +87,11 @@ def series(key: str, agg: str | None = None, grain: tuple[str, ...] = ()) -> tup
     return next((i, s) for i, s in enumerate(plan().series) if (s.kpi.key, s.agg, s.grain) == (key, agg, grain))
 
 
+def sides(found: Result) -> tuple[object, object]:
+    """Return the numerator and the denominator."""
+    return found.numerator, found.denominator
+
+
 def result(view: View, key: str, window: str = "now", agg: str | None = None, **dims: str) -> Result:
     """Return one result of the last tick."""
     i, _ = series(key, agg, tuple(dims))

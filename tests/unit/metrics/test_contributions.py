@@ -8,7 +8,7 @@ import pytest
 from metrics.calendar import parse_instant
 from metrics.contributions import NEVER, least, round_half_even
 from metrics.evaluate import Result
-from tests.unit.metrics.samples import DAY, NOON, Event, event, plan, result, told
+from tests.unit.metrics.samples import DAY, NOON, Event, event, plan, result, sides, told
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_lead_converts_within_ninety_days(closed_at: str, value: int) -> None:
     lead = event("lead", "l1", created_at="2026-03-01T08:00:00Z")
     core = told(lead, event("deal", lead_id="l1", closed_at=closed_at), shards=3)
     found = result(core.view, "lead_conversion_rate", "30d")
-    assert (found.value, found.denominator) == (value, 1)
+    assert sides(found) == (value, 1)
 
 
 @pytest.mark.parametrize(("now", "cohort"), [("2026-05-30T08:00:00.000Z", 0), ("2026-05-30T08:00:00.001Z", 1)])

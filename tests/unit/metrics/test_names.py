@@ -26,7 +26,7 @@ from metrics.names import Role, metric_name
         ("sales_activities", None, (), "none", "EUR", "value", "sales_activities"),
     ],
 )
-def test_names(
+def test_names(  # noqa: PLR0913, PLR0917 (the columns of the table)
     key: str, agg: str | None, grain: tuple[str, ...], unit: str, currency: str, role: Role, name: str
 ) -> None:
     assert metric_name(key, agg, grain, unit, currency, role) == name

@@ -79,5 +79,5 @@ kpis:
 def test_an_event_of_an_unknown_type_is_rejected() -> None:
     core = told()
     core.apply([{"type": "unheard"}, event("deal")], 0)
-    assert [r.reason for r in core.rejected][0] == "unknown type `unheard`"
+    assert core.rejected[0].reason == "unknown type `unheard`"
     assert [s.size for s in core.shards] == [0]  # the deal's clock is ahead of that broker's

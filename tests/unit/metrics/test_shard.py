@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from metrics.calendar import parse_instant
-from metrics.records import PROGRESS_KEY, cells_key, entity_key, is_progress
 from metrics.partitions import home_partition
+from metrics.records import PROGRESS_KEY, cells_key, entity_key, is_progress
 from metrics.shard import Link, Record, Rejected, Shard, UnreadableRecordError
 from tests.unit.metrics.samples import DAY, NOON, Event, event, plan, record
 
@@ -30,7 +30,7 @@ def links(*events: Event) -> list[tuple[str, str, int, int | None]]:
     return [(k.parent, k.child, k.key[0], k.instant) for k in made.seal().links if k.relation == "lead.first_win_at"]
 
 
-# ------------------------------------------------------------------------------------------------------------- records in
+# ----------------------------------------------------------------------------------------------------------- records in
 
 
 def test_what_cannot_be_read_is_a_dead_letter() -> None:
@@ -94,7 +94,7 @@ def test_an_entity_that_is_known_here_stays_here() -> None:
     assert not made.seal().misrouted
 
 
-# ------------------------------------------------------------------------------------------------------------------ links
+# ---------------------------------------------------------------------------------------------------------------- links
 
 CLOSED = parse_instant("2026-06-10T08:00:00Z")
 
@@ -154,7 +154,7 @@ def test_a_link_makes_its_parent_known_and_an_older_one_changes_nothing() -> Non
     assert not made.seal()
 
 
-# ------------------------------------------------------------------------------------------------------------------- time
+# ----------------------------------------------------------------------------------------------------------------- time
 
 
 def test_time_never_goes_back() -> None:
@@ -198,7 +198,7 @@ def test_an_entity_that_is_back_is_not_forgotten() -> None:
 
 
 def test_what_is_no_longer_kept_as_an_object_is_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("metrics.shard._RECENT", 0)
+    monkeypatch.setattr("metrics.stored._RECENT", 0)
     made = shard(event("deal", lead_id="l1", closed_at="2026-06-12T10:00:00Z"))
     made.seal()
     made.advance(NOON + 3 * DAY)
@@ -209,7 +209,7 @@ def test_what_is_no_longer_kept_as_an_object_is_unpacked(monkeypatch: pytest.Mon
     assert [k.instant for k in sealed.links] == [None]
 
 
-# ------------------------------------------------------------------------------------------------------------- references
+# ----------------------------------------------------------------------------------------------------------- references
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_deleted_reference_is_taken_from_the_view() -> None:
     assert [value for _, value in made.seal().cells] == [None]
 
 
-# --------------------------------------------------------------------------------------------------------------- recovery
+# ------------------------------------------------------------------------------------------------------------- recovery
 
 
 def committed(*events: Event) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:
@@ -282,13 +282,17 @@ def test_a_restore_folds_in_between() -> None:
     [
         (
             b"\x91\x01",
-            "^entity record `deal/x` cannot be read \\(.*\\); it is damaged, or its source is declared otherwise now: "
-            "delete the entities topic and replay the sources, or bring the declaration back$",
+            (
+                "^entity record `deal/x` cannot be read \\(.*\\); it is damaged, or its source is declared otherwise now: "
+                "delete the entities topic and replay the sources, or bring the declaration back$"
+            ),
         ),
         (
             None,
-            "^entity record `deal/x` has version 99, this release reads 1; run the release that wrote it, "
-            "or delete the entities topic and replay the sources$",
+            (
+                "^entity record `deal/x` has version 99, this release reads 1; run the release that wrote it, "
+                "or delete the entities topic and replay the sources$"
+            ),
         ),
     ],
 )

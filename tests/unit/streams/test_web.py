@@ -285,5 +285,3 @@ async def test_a_request_is_not_logged(board: Board, caplog: pytest.LogCaptureFi
         await runner.cleanup()
 
     assert [r for r in caplog.records if r.name.startswith("aiohttp")] == []
-
-
