@@ -77,9 +77,9 @@ def _measure_all(names: tuple[str, ...], events: int, repeat: int, *, alone: boo
     with tempfile.TemporaryDirectory(prefix="salespulse-bench-") as logs:
         for number in range(repeat):
             for name in names:
-                _console.print(f"{name}, {events:,} events ({number + 1} of {repeat}) …", style="dim")
-                statistics = RESULTS / f"{name}.profile" if profile else None
-                with Broker(private=True) as broker:  # a fresh one: no topic of an earlier measurement costs it anything
+                _console.print(f"{name}, {events:,} events ({number + 1} of {repeat}) …", style="dim") statistics =
+                RESULTS / f"{name}.profile" if profile else None with Broker(private=True) as broker:  # a fresh one:
+                no topic of an earlier measurement costs it anything
                     measured += measure(
                         broker.address, WORKLOADS[name], events, Path(logs), profile=statistics, compare=not alone
                     )

@@ -110,7 +110,7 @@ class Child:
         output, _ = self.process.communicate()
         if self.process.returncode or not output:
             raise self.error(f"ended with exit code {self.process.returncode}")
-        result: dict[str, Any] = msgspec.json.decode(output)
+        result: dict[str, Any] = msgspec.json.decode(output.splitlines()[-1])  # Faust greets first
         return result
 
     def toggle_profile(self) -> None:

@@ -103,7 +103,7 @@ def _new_shard(plan: Plan, now: int) -> Shard:
     return Embedded(plan, now).shards[0]
 
 
-# ----------------------------------------------------------------------------------------------------------------- events
+# --------------------------------------------------------------------------------------------------------------- events
 
 
 def _apply(plan: Plan, mix: list[Wire], profile: Path | None) -> tuple[float, Cells]:
@@ -159,7 +159,7 @@ def _decode_us(mix: list[Wire]) -> float:
     return (time.process_time() - begun) / len(mix) * 1e6
 
 
-# --------------------------------------------------------------------------------------------------- memory and recovery
+# -------------------------------------------------------------------------------------------------- memory and recovery
 
 
 def _deals(n: int) -> Iterator[Wire]:

@@ -106,7 +106,7 @@ def read(path: Path) -> Iterator[Portion]:
             yield _decode(file.read(int.from_bytes(length, "little")))
 
 
-# ---------------------------------------------------------------------------------------------------------------- produce
+# -------------------------------------------------------------------------------------------------------------- produce
 
 
 async def _produce(portions: Iterable[Portion], settings: Settings) -> None:

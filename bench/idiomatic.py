@@ -1,4 +1,5 @@
-"""W1 as Faust's manual shows it: an agent, three Tables, one update of each an event: ``python -m bench.idiomatic EVENTS``.
+"""W1 as Faust's manual shows it: an agent, three Tables, one update of each an event: ``python -m bench.idiomatic
+EVENTS``.
 
 It stops after so many events and tells its CPU time from the first event until their changelog is written. Its results
 are held against a plain loop over the events that it was given.
@@ -84,11 +85,11 @@ def main() -> None:
                 cpu, begun = _cpu_seconds() - cpu, time.perf_counter() - begun
                 right = [dict(t.items()) for t in tables] == _plain(seen)
                 result = {"events": wanted, "cpu_seconds": cpu, "seconds": begun, "right": right}
-                sys.stdout.buffer.write(msgspec.json.encode(result))
+                sys.stdout.buffer.write(b"\n" + msgspec.json.encode(result))
                 sys.stdout.flush()
                 os._exit(0)  # its group and its changelogs go with the broker: nothing to leave in good order
 
-    app.Worker(loglevel="ERROR", redirect_stdouts=False).execute_from_commandline()
+    app.Worker(loglevel="INFO", redirect_stdouts=False).execute_from_commandline()
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ async def _any_record_after(consumer: Any, positions: Mapping[TopicPartition, in
     return False
 
 
-# ------------------------------------------------------------------------------------------------------ what is committed
+# ---------------------------------------------------------------------------------------------------- what is committed
 
 
 async def committed_totals(settings: Settings, workload: Workload) -> Totals:

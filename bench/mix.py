@@ -26,8 +26,8 @@ def mix_ends_at(n: int) -> datetime:
 def event_mix(n: int, seed: int = 2) -> Iterator[Wire]:
     """Yield `n` events as (source key, record key, JSON): half of them deals, a fifth leads, the rest activities.
 
-    200 reps in 12 teams, 30 products, two currencies; 50 events to a second of event time; a deal's dimensions stay as they are.
-    The same arguments give the same bytes.
+    200 reps in 12 teams, 30 products, two currencies; 50 events to a second of event time; a deal's dimensions stay as
+    they are. The same arguments give the same bytes.
     """
     mix = _Mix(seed)
     encode = msgspec.json.Encoder().encode

@@ -110,7 +110,7 @@ def write(run: dict[str, Any], path: Path) -> None:
     path.write_text(json.dumps(run, indent=2) + "\n")
 
 
-# --------------------------------------------------------------------------------------------------------------- baseline
+# ------------------------------------------------------------------------------------------------------------- baseline
 
 
 def compare(ratios: Ratios, console: Console, path: Path = BASELINE) -> bool:

@@ -1,6 +1,7 @@
 """The typed model of the declarations: sources, pipelines and KPIs, as the YAML files spell them.
 
-Nothing here reads files or computes: `config.load` fills these models and says where a fault stands, `metrics.plan` compiles them.
+Nothing here reads files or computes: `config.load` fills these models and says where a fault stands, `metrics.plan`
+compiles them.
 """
 
 import re
@@ -51,7 +52,7 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, strict=True)
 
 
-# ---------------------------------------------------------------------------------------------------------------- sources
+# -------------------------------------------------------------------------------------------------------------- sources
 
 
 class FieldType(Model):
@@ -188,11 +189,14 @@ class Stage(Model):
         return Decimal(self.probability)
 
 
-# ------------------------------------------------------------------------------------------------------------------- KPIs
+# ----------------------------------------------------------------------------------------------------------------- KPIs
 
 
 class DurationValue(Model):
-    """Whole seconds from the first field that is there to another; `clamp` makes a negative span 0, `exclude` drops it."""
+    """Whole seconds from the first field that is there to another.
+
+    `clamp` makes a negative span 0, `exclude` drops it.
+    """
 
     from_: str | tuple[str, ...] = Field(alias="from")
     to: str
@@ -302,8 +306,8 @@ class Base(Model):
 class ConversionEvent(Model):
     """What a base entity must reach.
 
-    A `field` is an instant: it counts when 0 <= instant - base time < within. A `duration` is a measured span: it counts
-    when it is at most `within`.
+    A `field` is an instant: it counts when 0 <= instant - base time < within. A `duration` is a measured span: it
+    counts when it is at most `within`.
     """
 
     field: str | None = None
@@ -483,9 +487,7 @@ class Share(KpiBase):
     op: Literal[">=", ">"] = ">="
 
 
-Kpi = Annotated[
-    Measure | State | Ratio | Derived | Conversion | Membership | Share, Field(discriminator="type")
-]
+Kpi = Annotated[Measure | State | Ratio | Derived | Conversion | Membership | Share, Field(discriminator="type")]
 
 
 class Fx(Model):

@@ -53,13 +53,16 @@ def parse_instant(text: str) -> int:
         ValueError: the text is no such instant, or lies outside the years 1970 to 2099.
     """
     try:
-        # A naive instant cannot be subtracted from; ISO 8601 forms that RFC 3339 does not know are shorter or lack the T.
+        # A naive instant cannot be subtracted from; ISO 8601 forms that RFC 3339 does not know are shorter or lack the
+        # T.
         span = datetime.fromisoformat(text) - _EPOCH
         well_formed = len(text) >= _SHORTEST_INSTANT and text[10] in "Tt "
     except (ValueError, TypeError):
         well_formed = False
     if not well_formed:
-        raise ValueError(f"`{text}` is not an RFC 3339 instant; write one with its offset, like 2026-10-05T08:00:00.000Z")
+        raise ValueError(
+            f"`{text}` is not an RFC 3339 instant; write one with its offset, like 2026-10-05T08:00:00.000Z"
+        )
     ms = (span.days * 86_400 + span.seconds) * 1000 + span.microseconds // 1000
     if not EARLIEST_MS <= ms < LATEST_MS:
         raise ValueError(f"`{text}` lies outside the years {_FIRST_YEAR} to {_LAST_YEAR - 1}")

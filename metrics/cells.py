@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metrics.calendar import DAY, MINUTE, MINUTE_MS, STOCK, BusinessCalendar
-from metrics.contributions import Row  # noqa: TC001 (beside what it annotates)
+from metrics.contributions import Row
 from metrics.cubes import Codes, Cube, Cuboid
 
 DAYS_KEPT = 2 * 365 + 1
@@ -210,7 +210,7 @@ class CuboidCells:
         return first >> 32 if self._packs else first
 
     def _record_key(self, key: Key) -> bytes:
-        """Return msgpack of [cuboid id, pane, dimension values..., hidden value], put together from the packed parts."""
+        """Return msgpack of [cuboid id, pane, dimension values..., hidden value], put together from packed parts."""
         packed = self._packed
         if isinstance(key, int):
             if not self._packs:

@@ -1,9 +1,10 @@
 """Contributions: what one entity adds to each cube as of T, compiled from the declarations to a function a source.
 
 `contribute(entity, now)` returns the rows of every cube and the instant from which they would be others by themselves.
-A row is ``(time ms, combination, hidden number, measures...)``: the combination is the number of the row's dimension values (and
-currency), the hidden number a bucket or an instant; stocks have no time, most cubes no hidden number. The text is generated, as dataclasses and attrs do, because interpreting the YAML for each
-event costs several times the work itself. All names in it come from declarations that the loader has validated.
+A row is ``(time ms, combination, hidden number, measures...)``: the combination is the number of the row's dimension
+values (and currency), the hidden number a bucket or an instant; stocks have no time, most cubes no hidden number. The
+text is generated, as dataclasses and attrs do, because interpreting the YAML for each event costs several times the
+work itself. All names in it come from declarations that the loader has validated.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -191,7 +192,9 @@ class _Compiler:
         for field, adding in self.sums.items():
             yield " = ".join(adding) + " = 0"
             conditions = set().union(*(self.used_when[name] for name in adding))
-            yield from _under(conditions, [f"for item in data.{field} or ():", *("    " + line for line in adding.values())])
+            yield from _under(
+                conditions, [f"for item in data.{field} or ():", *("    " + line for line in adding.values())]
+            )
 
     # ----------------------------------------------------------------------------------------------------- completeness
 

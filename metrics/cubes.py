@@ -75,8 +75,8 @@ class Codes(dict[Any, int]):
 class Combinations(dict[tuple[Any, ...], int]):
     """Numbers for the combinations of dimension values that a cube's rows have.
 
-    A row carries the number instead of the values: it is looked up once where the row is made, and then compared, kept and
-    grouped as one integer. There are at most as many as entities.
+    A row carries the number instead of the values: it is looked up once where the row is made, and then compared, kept
+    and grouped as one integer. There are at most as many as entities.
     """
 
     def __init__(self, codes: Codes) -> None:

@@ -98,8 +98,8 @@ class Schema:
     def _compile_decode(self) -> Callable[[bytes], Event]:
         """Return the function that decodes one event; it raises `RejectedError`, whose text says which field and why.
 
-        The text is generated so that a put costs no call and no loop beyond the decoder's own: it turns the texts of instants
-        and dates into numbers in place.
+        The text is generated so that a put costs no call and no loop beyond the decoder's own: it turns the texts of
+        instants and dates into numbers in place.
         """
         lines = [
             "def decode(value):",
@@ -167,7 +167,9 @@ class Schema:
         updated_us = (span.days * 86_400 + span.seconds) * 1_000_000 + span.microseconds
         if updated_us < 0:
             raise RejectedError(_BEFORE_1970)
-        return Event(op, raw.entity_id, (updated_us if raw.version is None else raw.version, updated_us, raw.event_id), data)
+        return Event(
+            op, raw.entity_id, (updated_us if raw.version is None else raw.version, updated_us, raw.event_id), data
+        )
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -180,9 +182,11 @@ _ANNOTATIONS: dict[str, Callable[[FieldType], Any]] = {
         Meta(ge=-_MAX_INTEGER if f.minimum is None else f.minimum, le=_MAX_INTEGER if f.maximum is None else f.maximum),
     ],
     "money": lambda f: Annotated[int, Meta(ge=0 if f.minimum is None else f.minimum, le=MAX_AMOUNT_MINOR)],
-    "decimal": lambda _: Annotated[str, Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$")]
-    | Annotated[int, Meta(ge=-(10**18), le=10**18)]
-    | Annotated[float, Meta(ge=-1e18, le=1e18)],
+    "decimal": lambda _: (
+        Annotated[str, Meta(pattern=r"^-?[0-9]{1,18}(\.[0-9]{1,18})?$")]
+        | Annotated[int, Meta(ge=-(10**18), le=10**18)]
+        | Annotated[float, Meta(ge=-1e18, le=1e18)]
+    ),
     "boolean": lambda _: bool,
     "timestamp": lambda _: str,
     "date": lambda _: date,
@@ -198,7 +202,11 @@ def _bounded(name: str, value: str | float, minimum: int | None, maximum: int | 
         ValueError: it is not finite, or lies outside its declared bounds.
     """
     number = Decimal(str(value))
-    if not number.is_finite() or (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
+    if (
+        not number.is_finite()
+        or (minimum is not None and number < minimum)
+        or (maximum is not None and number > maximum)
+    ):
         raise ValueError(f"field `{name}`: `{value}` lies outside {minimum} to {maximum}")
     return value
 

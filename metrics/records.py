@@ -17,7 +17,7 @@ def entity_key(source: str, entity_id: str) -> bytes:
     return f"{source}/{entity_id}".encode()
 
 
-def entity_id(key: bytes) -> str:
+def id_in(key: bytes) -> str:
     """Return the id in the key of an entity."""
     return key.decode().partition("/")[2]
 

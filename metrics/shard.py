@@ -16,16 +16,15 @@ import msgspec
 from metrics.calendar import DAY_MS
 from metrics.cells import CubeCells, CuboidCells, Retention
 from metrics.contributions import NEVER, Rows
-from metrics.entities import DELETED, RECORD_VERSION, Entity, link, merge, newest_key
+from metrics.entities import DELETED, RECORD_VERSION, link, merge, newest_key
 from metrics.events import Event, OrderKey, RejectedError
 from metrics.partitions import home_partitions
 from metrics.plan import Plan, SourcePlan
+from metrics.records import id_in, is_progress, reference_key
 from metrics.stored import Recent, StoredEntities
-from metrics.records import entity_id, is_progress, reference_key
 
 TOMBSTONE_RETENTION_MS = 400 * DAY_MS
 """How long a deleted entity keeps its order keys."""
-_TOO_FAR_AHEAD = "field `updated_at`: lies more than 5 minutes after the broker's time; check the producer's clock"
 CLOCK_TOLERANCE_US = 5 * 60 * 1_000_000
 """How far `updated_at` may lie after the broker's time."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -100,8 +99,8 @@ class Sealed:
         return bool(self.entities or self.cells or self.links or self.rejected or self.misrouted)
 
 
-def _check_clock(event: Event, record: Record) -> None:
-    if event.key[1] > record.written_ms * 1000 + CLOCK_TOLERANCE_US:
+def _check_clock(event: Event, record: RecordLike) -> None:
+    if event.key[1] > record.timestamp * 1000 + CLOCK_TOLERANCE_US:
         raise RejectedError(
             "field `updated_at`: lies more than 5 minutes after the broker's time; check the producer's clock"
         )
@@ -148,8 +147,7 @@ class Shard:
             old = find(entity_id)
             new, outcome = merge(schema, old, event)
             outcomes.append(outcome)
-            if key[1] > newest:
-                newest = key[1]
+            newest = max(newest, key[1])
             if new is not None:
                 stored.change(entity_id, old, new, self.now)
             if repeat_links and stored.plan.as_child and (new is not None or old is not None):
@@ -171,8 +169,7 @@ class Shard:
                 continue
             try:
                 event = decode(record.value)
-                if event.key[1] > record.timestamp * 1000 + CLOCK_TOLERANCE_US:
-                    raise RejectedError(_TOO_FAR_AHEAD)
+                _check_clock(event, record)
             except RejectedError as error:
                 self._sealing.rejected.append(Rejected(stored.key, record, str(error)))
                 outcomes.append("rejected")
@@ -312,7 +309,7 @@ class Shard:
             changed = stored.seal()
             sealed.entities += changed
             if stored.plan.source.broadcast:
-                sealed.cells += [self._reference(source, entity_id(key)) for key, _ in changed]
+                sealed.cells += [self._reference(source, id_in(key)) for key, _ in changed]
         for table in self._tables():
             if table.dirty:
                 sealed.cells += table.seal()

@@ -15,7 +15,8 @@ _RECENT = 4096
 class Recent:
     """A recently used entity, the rows that the cells hold of it, and the links that its parents were sent.
 
-    The rows stay right while T moves on, because an entity whose rows change by themselves is re-applied at that instant.
+    The rows stay right while T moves on, because an entity whose rows change by themselves is re-applied at that
+    instant.
     """
 
     entity: Any
@@ -42,7 +43,7 @@ class StoredEntities:
     @property
     def size(self) -> int:
         """The number of entities."""
-        return len(self.packed) + sum(1 for i in self._dirty if i not in self.packed and i in self._recent)
+        return len(self.packed) + sum(1 for i in self._recent if i not in self.packed)
 
     def __contains__(self, entity_id: str) -> bool:
         """Whether there is such an entity."""

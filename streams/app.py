@@ -13,8 +13,9 @@ from mode import CrashingSupervisor
 
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.batches import Records, RawBatch, batches_of
+from streams.batches import RawBatch, Records, batches_of
 from streams.clock import Clock
+from streams.kafka import ssl_context
 from streams.owned import TRANSACTION_RECORDS, OwnedShard
 from streams.recovery import read_tables
 from streams.telemetry import Telemetry
@@ -31,7 +32,9 @@ _log = structlog.get_logger(__name__)
 class Shards:
     """The shards that this worker owns, kept in step with Faust's assignment."""
 
-    def __init__(self, app: Any, topics: frozenset[str], plan: Plan, settings: Settings, clock: Clock, telemetry: Telemetry) -> None:
+    def __init__(
+        self, app: Any, topics: frozenset[str], plan: Plan, settings: Settings, clock: Clock, telemetry: Telemetry
+    ) -> None:
         """Connect to the signals of `app`; Faust awaits each of them."""
         self._app = app
         self._topics = topics
@@ -48,7 +51,7 @@ class Shards:
         app.on_rebalance_complete.connect(self._rebalanced, weak=False)
         app.on_before_shutdown.connect(self._shutdown, weak=False)
 
-    # ---------------------------------------------------------------------------------------------------------- ownership
+    # -------------------------------------------------------------------------------------------------------- ownership
 
     async def _revoked(self, *_: Any, **__: Any) -> None:
         """Save before giving up: rebalances are eager."""
@@ -92,10 +95,10 @@ class Shards:
         await asyncio.gather(*(s.close() for s in self._owned.values()))
         self._owned.clear()
 
-    # ------------------------------------------------------------------------------------------------------------ the work
+    # --------------------------------------------------------------------------------------------------------- the work
 
     async def apply(self, records: Records) -> None:
-        """Apply consecutive records of one partition; begin a flush when a transaction grows large, and wait at its bound."""
+        """Apply consecutive records of one partition; begin a flush at half a transaction, and wait at its bound."""
         owned = self._owned.get(records[0].partition)
         if owned is None:
             return
@@ -147,8 +150,8 @@ class Shards:
     async def collect_garbage_for_ever(self) -> None:
         """Collect the cyclic garbage of the last seconds, and never look again at what survived.
 
-        Entities and rows hold no cycles, so a collector that walks through all of them at its own pace only costs time: a
-        fifth of all, measured.
+        Entities and rows hold no cycles, so a collector that walks through all of them at its own pace only costs
+        time: a fifth of all, measured.
         """
         while True:
             await asyncio.sleep(_COLLECT_SECONDS)
@@ -209,7 +212,9 @@ def create_app(settings: Settings, plan: Plan, clock: Clock, telemetry: Telemetr
     )
     shards = Shards(app, topics, plan, settings, clock, telemetry)
 
-    @app.agent(app.topic(*sorted(topics), schema=RawBatch(), acks=False), name="apply", supervisor_strategy=CrashingSupervisor)
+    @app.agent(
+        app.topic(*sorted(topics), schema=RawBatch(), acks=False), name="apply", supervisor_strategy=CrashingSupervisor
+    )
     async def apply(stream: Any) -> None:
         async for records in stream:
             await shards.apply(records)
@@ -221,8 +226,6 @@ def create_app(settings: Settings, plan: Plan, clock: Clock, telemetry: Telemetr
 
 
 def _credentials(settings: Settings) -> Any:
-    from streams.kafka import ssl_context
-
     secured = settings.kafka_security_protocol
     context = ssl_context(settings) if secured.endswith("SSL") else None
     if secured.startswith("SASL_"):

@@ -1,7 +1,7 @@
 """Batch delivery: Faust hands an agent one event per list of records, so that no record costs what an event costs.
 
-Only public hooks of Faust are used: the `ConsumerScheduler` setting and a `Schema`. What is relied on without being documented
-(the driver copies a record's attributes, so its value may be a list) is pinned by a test.
+Only public hooks of Faust are used: the `ConsumerScheduler` setting and a `Schema`. What is relied on without being
+documented (the driver copies a record's attributes, so its value may be a list) is pinned by a test.
 """
 
 import dataclasses

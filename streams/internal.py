@@ -25,7 +25,9 @@ def encode_link(sent: Link) -> tuple[bytes, bytes]:
 def encode_misrouted(event: Misrouted) -> tuple[bytes, bytes]:
     """Return key and value of an event for its home shard."""
     record = event.record
-    return event.entity_id.encode(), _encode((_EVENT, event.source, event.entity_id, "", None, record.timestamp, record.value))
+    return event.entity_id.encode(), _encode(
+        (_EVENT, event.source, event.entity_id, "", None, record.timestamp, record.value)
+    )
 
 
 def decode_internal(value: bytes) -> Link | tuple[str, int, bytes]:
@@ -37,9 +39,13 @@ def decode_internal(value: bytes) -> Link | tuple[str, int, bytes]:
     try:
         kind, name, target, child, key, number, event = _decode(value)
     except msgspec.MsgspecError as error:
-        raise UnreadableLinkError(f"a record of the links topic cannot be read ({error}); was it written by another program?") from error
+        raise UnreadableLinkError(
+            f"a record of the links topic cannot be read ({error}); was it written by another program?"
+        ) from error
     if kind == _LINK and key is not None:
         return Link(name, target, child, key, number)
     if kind == _EVENT and event is not None and number is not None:
         return name, number, event
-    raise UnreadableLinkError(f"a record of the links topic has the unknown kind `{kind}`; a newer release wrote it: upgrade this worker")
+    raise UnreadableLinkError(
+        f"a record of the links topic has the unknown kind `{kind}`; a newer release wrote it: upgrade this worker"
+    )

@@ -1,7 +1,7 @@
-"""An owned shard: the pure `Shard`, the transactional producer that alone may write for it, and its place in the sources.
+"""An owned shard: the pure `Shard`, the transactional producer that alone may write for it, its place in the sources.
 
-A flush writes all that changed and the source offsets in one Kafka transaction. A new owner's producer fences the old one, so
-who thinks to own what never matters for the numbers.
+A flush writes all that changed and the source offsets in one Kafka transaction. A new owner's producer fences the old
+one, so who thinks to own what never matters for the numbers.
 """
 
 import asyncio
@@ -57,7 +57,8 @@ class OwnedShard:
             transaction_timeout_ms=60_000,
             max_batch_size=_BATCH_BYTES,
             max_request_size=_REQUEST_BYTES,
-            # Kafka 4 answers some first produces of a transaction with a retriable error; the default of 100 ms is felt.
+            # Kafka 4 answers some first produces of a transaction with a retriable error; the default of 100 ms is
+            # felt.
             retry_backoff_ms=20,
         )
 
@@ -73,7 +74,7 @@ class OwnedShard:
         """Return the offset of the next record of a topic, None before the first one."""
         return self._next.get(topic)
 
-    # --------------------------------------------------------------------------------------------------------- records in
+    # ------------------------------------------------------------------------------------------------------- records in
 
     def apply(self, records: list[ConsumerRecord]) -> int:
         """Apply consecutive records of one topic; return how many were new."""
@@ -109,7 +110,7 @@ class OwnedShard:
         for source, batch in events.items():
             self.shard.apply(source, batch, repeat_links=True)
 
-    # -------------------------------------------------------------------------------------------------------- records out
+    # ------------------------------------------------------------------------------------------------------ records out
 
     @property
     def due(self) -> bool:
@@ -122,7 +123,8 @@ class OwnedShard:
         Folding goes on meanwhile: what is applied from here on belongs to the next flush.
 
         Raises:
-            KafkaError: the transaction failed or was fenced; this object's state is then ahead of Kafka's and worth nothing.
+            KafkaError: the transaction failed or was fenced; this object's state is then ahead of Kafka's and worth
+            nothing.
         """
         async with self.lock:
             begun = time.monotonic()

@@ -1,7 +1,8 @@
 """The worker process: waits for the broker, owns shards, and begins anew after a failure of Kafka.
 
-A failed flush leaves the state ahead of Kafka's, so the process replaces itself and reads its state again; nothing is lost and
-nobody needs to restart it. A fault that would come back (an unreadable record, wrong topics) ends it with one clear line.
+A failed flush leaves the state ahead of Kafka's, so the process replaces itself and reads its state again; nothing is
+lost and nobody needs to restart it. A fault that would come back (an unreadable record, wrong topics) ends it with one
+clear line.
 """
 
 import asyncio
@@ -9,7 +10,6 @@ import gc
 import os
 import signal
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -53,7 +53,9 @@ def run_worker(settings: Settings, declarations: Declarations | None = None) -> 
     telemetry, health = Telemetry(plan.sources), _Health()
     try:
         runner = loop.run_until_complete(worker_web(settings, telemetry, health))
-        if not _run_until_stopped(loop, _prepare(settings, tuple(s.source.topic for s in plan.sources.values()), health)):
+        if not _run_until_stopped(
+            loop, _prepare(settings, tuple(s.source.topic for s in plan.sources.values()), health)
+        ):
             loop.run_until_complete(runner.cleanup())
             return 0
     except WorkerError as error:
@@ -88,11 +90,9 @@ def _run_until_stopped(loop: asyncio.AbstractEventLoop, work: Any) -> bool:
 
 
 async def _prepare(settings: Settings, inputs: tuple[str, ...], health: _Health) -> None:
-    say: Callable[[str], None] = _log.warning
-
     def heard(text: str) -> None:
         health.phase = text
-        say(text)
+        _log.warning(text)
 
     health.phase = "waiting for the broker"
     await wait_for_broker(settings, heard)
@@ -104,7 +104,9 @@ async def _prepare(settings: Settings, inputs: tuple[str, ...], health: _Health)
 
 def _run_faust(app: Any, shards: Shards, settings: Settings, loop: asyncio.AbstractEventLoop) -> BaseException | None:
     """Run the Faust worker to its end; return why it crashed, None after a clean stop."""
-    worker = app.Worker(loop=loop, redirect_stdouts=False, loglevel=settings.log_level, logging_config=logging_config(settings))
+    worker = app.Worker(
+        loop=loop, redirect_stdouts=False, loglevel=settings.log_level, logging_config=logging_config(settings)
+    )
     try:
         worker.execute_from_commandline()
     except SystemExit as stop:

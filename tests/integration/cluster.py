@@ -69,6 +69,11 @@ class WorkerProcess:
         counts = re.findall(r'^salespulse_events_total\{outcome="applied".*\} (\S+)$', text, re.MULTILINE)
         return round(sum(map(float, counts)))
 
+    async def until_applied(self, events: int) -> None:
+        """Wait until it has applied so many events."""
+        while await self.applied() < events:  # noqa: ASYNC110 (another process cannot set an event)
+            await asyncio.sleep(0.05)
+
     async def until_ready(self, *, ready: bool = True, within: float = PATIENCE_SECONDS) -> str:
         """Wait until `/readyz` says that it is ready, or that it is not; return what it says."""
         deadline = time.monotonic() + within
@@ -157,7 +162,9 @@ async def _not_applied(settings: Settings, topics: list[str]) -> dict[str, int]:
     done = {TopicPartition(*tp): offset for tp, offset in (await committed_offsets(settings)).items()}
     partitions = [TopicPartition(t, p) for t in topics for p in range(settings.partitions)]
     links = [TopicPartition(settings.links_topic, p) for p in range(settings.partitions)]
-    consumer: Any = AIOKafkaConsumer(**client_options(settings), isolation_level="read_committed", auto_offset_reset="earliest")
+    consumer: Any = AIOKafkaConsumer(
+        **client_options(settings), isolation_level="read_committed", auto_offset_reset="earliest"
+    )
     await consumer.start()
     try:
         ends = dict(await consumer.end_offsets(partitions))
@@ -167,7 +174,9 @@ async def _not_applied(settings: Settings, topics: list[str]) -> dict[str, int]:
     return {f"{tp.topic}/{tp.partition}": end - done.get(tp, 0) for tp, end in ends.items() if end > done.get(tp, 0)}
 
 
-async def _ends_of_records(consumer: Any, partitions: list[TopicPartition], starts: Mapping[Any, int]) -> dict[Any, int]:
+async def _ends_of_records(
+    consumer: Any, partitions: list[TopicPartition], starts: Mapping[Any, int]
+) -> dict[Any, int]:
     """Return the offset after the last committed record: transaction markers, which nobody commits, come after it."""
     consumer.assign(partitions)
     ends = await consumer.end_offsets(partitions)
@@ -195,5 +204,8 @@ async def committed_view(settings: Settings, as_of: int) -> View:
 
 async def committed_entities(settings: Settings) -> int:
     """Count the committed entities of all shards."""
-    sizes = [len((await read_tables(settings, [settings.entities_topic], p))[settings.entities_topic]) for p in range(settings.partitions)]
+    sizes = [
+        len((await read_tables(settings, [settings.entities_topic], p))[settings.entities_topic])
+        for p in range(settings.partitions)
+    ]
     return sum(sizes)

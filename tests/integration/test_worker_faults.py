@@ -65,16 +65,17 @@ def _spell(reading: Any) -> tuple[Any, ...]:
     return reading.series.kpi.key, reading.series.agg, reading.series.grain, reading.window, reading.dims
 
 
-# ------------------------------------------------------------------------------------------------------------------- stop
+# ----------------------------------------------------------------------------------------------------------------- stop
 
 
-async def test_sigterm_under_load_ends_in_time_with_all_that_was_applied_committed(settings: Settings, tmp_path: Path) -> None:
+async def test_sigterm_under_load_ends_in_time_with_all_that_was_applied_committed(
+    settings: Settings, tmp_path: Path
+) -> None:
     await make_topics(settings)
     await produce(settings, _mix(40_000))
     worker = WorkerProcess(settings, tmp_path / "worker.log")
     try:
-        while await worker.applied() < 2_000:
-            await asyncio.sleep(0.05)
+        await worker.until_applied(2_000)
         code, seconds = await asyncio.to_thread(worker.terminate)
     finally:
         worker.close()
@@ -119,7 +120,7 @@ async def _read(settings: Settings, topic: str, partition: int, end: int) -> lis
         await consumer.stop()
 
 
-# ---------------------------------------------------------------------------------------------------------------- outages
+# -------------------------------------------------------------------------------------------------------------- outages
 
 
 async def test_a_worker_waits_for_an_absent_broker_and_says_so(idle_broker: Broker, tmp_path: Path) -> None:
@@ -181,8 +182,7 @@ async def test_an_owner_that_was_stopped_and_wakes_up_cannot_write_any_more(sett
         for worker in workers:
             await worker.until_ready()
         feeding = asyncio.create_task(produce(settings, events))
-        while await workers[0].applied() < 500:
-            await asyncio.sleep(0.05)
+        await workers[0].until_applied(500)
         workers[0].process.send_signal(signal.SIGSTOP)
         await asyncio.sleep(15)  # longer than the session: the other one takes over
         workers[0].process.send_signal(signal.SIGCONT)
@@ -194,15 +194,20 @@ async def test_an_owner_that_was_stopped_and_wakes_up_cannot_write_any_more(sett
             worker.close()
 
 
-# --------------------------------------------------------------------------------------------------------------- bad input
+# ------------------------------------------------------------------------------------------------------------ bad input
 
+GOOD_DATA = {"created_at": "2026-10-30T10:00:00.000Z", "status": "new"}
 GOOD = {
-    "event_id": "good", "type": "lead", "entity_id": "L1", "version": 1, "updated_at": "2026-10-30T10:00:00.000Z",
-    "data": {"created_at": "2026-10-30T10:00:00.000Z", "status": "new"},
-}  # fmt: skip
+    "event_id": "good",
+    "type": "lead",
+    "entity_id": "L1",
+    "version": 1,
+    "updated_at": "2026-10-30T10:00:00.000Z",
+    "data": GOOD_DATA,
+}
 BAD = {
     "no json": (b"{", "Input data was truncated"),
-    "unknown field": (json.dumps({**GOOD, "data": {**GOOD["data"], "colour": "red"}}).encode(), "unknown field `colour`"),  # type: ignore[dict-item]
+    "unknown field": (json.dumps({**GOOD, "data": {**GOOD_DATA, "colour": "red"}}).encode(), "unknown field `colour`"),
     "impossible value": (json.dumps({**GOOD, "version": -1}).encode(), "field `version`: Expected `int` >= 0"),
     "impossible instant": (
         json.dumps({**GOOD, "data": {"created_at": "yesterday", "status": "new"}}).encode(),
@@ -212,7 +217,9 @@ BAD = {
 }  # fmt: skip
 
 
-async def test_bad_events_are_dead_lettered_with_their_reason_and_the_stream_goes_on(settings: Settings, tmp_path: Path) -> None:
+async def test_bad_events_are_dead_lettered_with_their_reason_and_the_stream_goes_on(
+    settings: Settings, tmp_path: Path
+) -> None:
     await make_topics(settings)
     topic = settings.input_topic("leads")
     producer = AIOKafkaProducer(**client_options(settings))
@@ -239,13 +246,15 @@ async def test_bad_events_are_dead_lettered_with_their_reason_and_the_stream_goe
     assert f'salespulse_events_total{{outcome="rejected",type="lead"}} {len(BAD)}.0' in metrics
     assert 'salespulse_events_total{outcome="null",type="lead"} 1.0' in metrics
     view = await committed_view(settings, CLOCK_MS)
-    waiting = [r.result.value for r in view.all_readings() if r.series.kpi.key == "leads_waiting" and not r.series.grain]
+    waiting = [
+        r.result.value for r in view.all_readings() if r.series.kpi.key == "leads_waiting" and not r.series.grain
+    ]
     assert waiting == [1]
     assert {r.window for r in view.all_readings() if r.series.kpi.key == "leads_waiting"} == {NOW}
 
 
 async def test_an_event_of_another_partitioner_is_forwarded_to_its_home(settings: Settings, tmp_path: Path) -> None:
-    """A producer with another partitioner sends one lead's versions to the wrong partition; it is one lead all the same."""
+    """A producer with another partitioner sends a lead's versions to wrong partitions; it is one lead all the same."""
     await make_topics(settings)
     topic = settings.input_topic("leads")
     home = home_partition(b"L1", settings.partitions)
@@ -262,10 +271,14 @@ async def test_an_event_of_another_partitioner_is_forwarded_to_its_home(settings
     finally:
         worker.close()
     tables = [await read_tables(settings, [settings.entities_topic], p) for p in range(settings.partitions)]
-    assert [list(t[settings.entities_topic]) for t in tables] == [[b"lead/L1"] if p == home else [] for p in range(settings.partitions)]
+    assert [list(t[settings.entities_topic]) for t in tables] == [
+        [b"lead/L1"] if p == home else [] for p in range(settings.partitions)
+    ]
 
 
-async def test_unequal_partition_counts_are_refused_with_the_command_that_mends_them(settings: Settings, tmp_path: Path) -> None:
+async def test_unequal_partition_counts_are_refused_with_the_command_that_mends_them(
+    settings: Settings, tmp_path: Path
+) -> None:
     await make_topics(settings)
     worker = WorkerProcess(settings.model_copy(update={"partitions": 6}), tmp_path / "worker.log")
     try:

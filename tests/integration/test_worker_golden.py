@@ -19,7 +19,7 @@ VALUES = 56
 
 
 def _shuffled_with_duplicates(events: Events) -> Events:
-    chance = random.Random(11)  # noqa: S311 (repeatable, not secret)
+    chance = random.Random(11)
     again = [*events, *chance.sample(events, 10)]
     chance.shuffle(again)
     return again

@@ -1,4 +1,4 @@
-"""The shipped sample, 20,000 opportunities, replayed through Kafka into two workers, one of which is killed half-way."""
+"""The shipped sample, 20,000 opportunities, through Kafka into two workers, one of which is killed half-way."""
 
 import asyncio
 import csv
@@ -72,7 +72,11 @@ async def _replay(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("kill", [False, True], ids=["undisturbed", "one worker killed"])
-async def test_the_sample_gives_what_the_csv_says(fresh_settings: Settings, tmp_path: Path, kill: bool) -> None:
+async def test_the_sample_gives_what_the_csv_says(
+    fresh_settings: Settings,
+    tmp_path: Path,
+    kill: bool,  # noqa: FBT001 (a case)
+) -> None:
     settings = fresh_settings.model_copy(update={"clock": CLOCK, "currency": "USD"})
     await make_topics(settings)
     workers = [WorkerProcess(settings, tmp_path / f"worker-{i}.log") for i in range(2)]
@@ -92,5 +96,4 @@ async def test_the_sample_gives_what_the_csv_says(fresh_settings: Settings, tmp_
 
 async def _until_something_is_applied(worker: WorkerProcess) -> None:
     """Wait until a worker is at work: then to kill it is to kill it in the middle."""
-    while await worker.applied() < 100:
-        await asyncio.sleep(0.05)
+    await worker.until_applied(100)

@@ -29,6 +29,7 @@ LATER = (0, 1, 60_000, 3_600_000, DAY, 91 * DAY)
 # ---------------------------------------------------------------------------------------------------------------- merge
 
 
+@HALF
 @given(st.data())
 def test_merged_entities_are_the_last_writers(data: st.DataObject) -> None:
     history = data.draw(histories())

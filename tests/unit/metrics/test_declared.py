@@ -36,20 +36,20 @@ KPIS = "".join(
     kpi(text)
     for text in (
         (
-            "key: high, type: measure, from: visit, at: seen_at, agg: count, where: {score: {gte: 5, lt: 9}}, unit: none, "
-            "windows: [1h], grains: [[], [page], [kind]]"
+            "key: high, type: measure, from: visit, at: seen_at, agg: count, where: {score: {gte: 5, lt: 9}}, "
+            "unit: none, windows: [1h], grains: [[], [page], [kind]]"
         ),
         (
-            "key: low, type: measure, from: visit, at: seen_at, agg: count, where: {score: {gt: 0, lte: 4}}, unit: none, "
-            "windows: [1h], grains: [[]]"
+            "key: low, type: measure, from: visit, at: seen_at, agg: count, where: {score: {gt: 0, lte: 4}}, "
+            "unit: none, windows: [1h], grains: [[]]"
         ),
         (
-            "key: people, type: measure, from: visit, at: seen_at, agg: count, where: {kind: {not: robot}}, unit: none, "
-            "windows: [1h], grains: [[], [kind]]"
-        ),
-        (
-            "key: robots, type: measure, from: visit, at: seen_at, agg: sum, value: {number: score}, where: {kind: robot}, "
+            "key: people, type: measure, from: visit, at: seen_at, agg: count, where: {kind: {not: robot}}, "
             "unit: none, windows: [1h], grains: [[], [kind]]"
+        ),
+        (
+            "key: robots, type: measure, from: visit, at: seen_at, agg: sum, value: {number: score}, "
+            "where: {kind: robot}, unit: none, windows: [1h], grains: [[], [kind]]"
         ),
         "key: visits, type: state, from: visit, agg: count, unit: none, windows: [now], grains: [[], [page]]",
         (

@@ -283,8 +283,8 @@ def test_a_restore_folds_in_between() -> None:
         (
             b"\x91\x01",
             (
-                "^entity record `deal/x` cannot be read \\(.*\\); it is damaged, or its source is declared otherwise now: "
-                "delete the entities topic and replay the sources, or bring the declaration back$"
+                "^entity record `deal/x` cannot be read \\(.*\\); it is damaged, or its source is declared "
+                "otherwise now: delete the entities topic and replay the sources, or bring the declaration back$"
             ),
         ),
         (
