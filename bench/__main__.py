@@ -35,7 +35,7 @@ def _result_file(name: str) -> Path:
 @click.option("--compare", is_flag=True, help="Exit with 1 when a ratio is worse than the baseline's by over 25 %.")
 @click.option("--write-baseline", is_flag=True, help="Make the ratios the new baseline.")
 @click.pass_context
-def bench(  # noqa: PLR0913, PLR0917 (one for each option)
+def bench(  # noqa: PLR0913 (one for each option)
     context: click.Context,
     *,
     only: tuple[str, ...],
@@ -77,9 +77,10 @@ def _measure_all(names: tuple[str, ...], events: int, repeat: int, *, alone: boo
     with tempfile.TemporaryDirectory(prefix="salespulse-bench-") as logs:
         for number in range(repeat):
             for name in names:
-                _console.print(f"{name}, {events:,} events ({number + 1} of {repeat}) …", style="dim") statistics =
-                RESULTS / f"{name}.profile" if profile else None with Broker(private=True) as broker:  # a fresh one:
-                no topic of an earlier measurement costs it anything
+                _console.print(f"{name}, {events:,} events ({number + 1} of {repeat}) …", style="dim")
+                statistics = RESULTS / f"{name}.profile" if profile else None
+                # A fresh broker: no topic of an earlier measurement costs it anything.
+                with Broker(private=True) as broker:
                     measured += measure(
                         broker.address, WORKLOADS[name], events, Path(logs), profile=statistics, compare=not alone
                     )
@@ -111,7 +112,7 @@ def _keep(result: dict[str, object], ratios: results.Ratios, path: Path, *, comp
 @click.option("--profile", is_flag=True, help="Profile applying and sealing instead; print the most expensive.")
 @click.option("--compare", is_flag=True, help="Exit with 1 when the ratio is worse than the baseline's by over 25 %.")
 @click.option("--write-baseline", is_flag=True, help="Make the ratio the new baseline.")
-def core(  # noqa: PLR0913 (one for each option)
+def core(
     *, events: int, entities: int, json_file: Path | None, profile: bool, compare: bool, write_baseline: bool
 ) -> None:
     """Measure the pure core without Kafka, with the shipped catalogue.

@@ -84,7 +84,7 @@ class Child:
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline and self.running:
             try:
-                with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as response:  # noqa: S310 (our own address)
+                with urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as response:
                     if response.status == _OK:
                         return
             except (URLError, OSError):

@@ -83,6 +83,7 @@ class CoreFigures:
 def measure_core(events: int, entities: int, profile: Path | None = None) -> CoreFigures:
     """Return what the core costs; with `profile`, write where applying and sealing spend their time."""
     plan = compile_plan(CATALOGUE.load(), "Europe/Amsterdam", "EUR")
+    gc.disable()  # as the worker does, which collects at its own pace
     # Memory first: what is given back later does not always leave the process.
     entity_bytes = _entity_bytes(plan, entities)
     restore_seconds = _restore_seconds(plan, entities)

@@ -11,12 +11,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from bench.feed import PARTITIONS, Feed
-from bench.workloads import Check, Totals, Workload
+from bench.totals import cell_totals
+from bench.workloads import Totals, Workload
 from config.settings import Settings
-from metrics.cells import decode_sums
-from metrics.evaluate import MoneyTotal, Total
-from metrics.plan import Plan, compile_plan
-from metrics.records import PROGRESS, REFERENCE, cells_key
+from metrics.plan import compile_plan
 from streams.kafka import client_options
 from streams.recovery import read_tables
 from tests.broker import free_port
@@ -100,37 +98,6 @@ async def _any_record_after(consumer: Any, positions: Mapping[TopicPartition, in
 async def committed_totals(settings: Settings, workload: Workload) -> Totals:
     """Read the committed cells of all shards with a client of our own, and sum those of the checks over their panes."""
     plan = compile_plan(workload.load(), settings.timezone, settings.currency)
-    columns = {check.name: _column(plan, check) for check in workload.checks}
-    totals: Totals = {name: {} for name in columns}
-    for partition in range(PARTITIONS):
-        tables = await read_tables(settings, [settings.cells_topic], partition)
-        for key, value in tables[settings.cells_topic].items():
-            _add(totals, columns, cells_key(key), value)
-    return {name: {key: amount for key, amount in total.items() if amount} for name, total in totals.items()}
-
-
-def _column(plan: Plan, check: Check) -> tuple[int, int]:
-    """Return the cuboid and the position in its cells that a check reads."""
-    for series in plan.series:
-        if series.kpi.key == check.kpi and series.grain == check.grain and isinstance(series.node, MoneyTotal | Total):
-            return next(iter(series.node.ref.columns.values()))
-    raise LookupError(f"no sum or count `{check.name}` in the declarations; mend the workload's checks")
-
-
-def _add(totals: Totals, columns: Mapping[str, tuple[int, int]], parts: list[Any], value: bytes) -> None:
-    if parts[0] in {PROGRESS, REFERENCE}:
-        return
-    for name, (cuboid, position) in columns.items():
-        if cuboid == parts[0]:
-            key = "|".join(parts[2:])
-            totals[name][key] = totals[name].get(key, 0) + decode_sums(value)[position]
-
-
-def differences(expected: Totals, actual: Totals) -> list[str]:
-    """Return the first few totals that are not as expected, among those of both."""
-    found = []
-    for name, total in actual.items():
-        for key in sorted(expected[name].keys() | total.keys()):
-            if expected[name].get(key, 0) != total.get(key, 0):
-                found.append(f"{name} {key}: expected {expected[name].get(key, 0)}, is {total.get(key, 0)}")
-    return found[:5]
+    topic = settings.cells_topic
+    tables = [(await read_tables(settings, [topic], partition))[topic] for partition in range(PARTITIONS)]
+    return cell_totals(plan, workload.checks, (record for table in tables for record in table.items()))

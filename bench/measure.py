@@ -10,7 +10,8 @@ import msgspec
 
 from bench.children import Child
 from bench.feed import Feed, feed_of
-from bench.installation import committed_totals, differences, fresh_settings, wait_until_committed
+from bench.installation import committed_totals, fresh_settings, wait_until_committed
+from bench.totals import differences
 from bench.workloads import W1, Workload
 from config.settings import Settings
 from streams.topics import ensure_topics

@@ -14,7 +14,14 @@ _REGIONS = ("benelux", "dach", "nordics")
 _CHANNELS = ("online", "phone", "field")
 _SOURCES = ("web", "referral", "partner", "outbound", "event")
 _KINDS = ("call", "email", "meeting", "chat")
-_LIVE = 5_000
+_FEW = 1_000
+"""Up to so many open deals, or leads, only new ones come."""
+_DEALS, _DEALS_AND_LEADS = 0.5, 0.7
+"""The share of the events that are of deals; of deals or leads."""
+_NEW_DEAL, _NEW_LEAD = 0.25, 0.5
+_AMENDED, _PROGRESSED, _WON = 0.3, 0.66, 0.8
+"""What becomes of a deal: the share with other amounts, the share up to a next stage, up to won; the rest is lost."""
+_QUALIFIED = 0.7
 Wire = tuple[str, bytes, bytes]
 
 
@@ -48,16 +55,16 @@ def event_mix(n: int, seed: int = 2) -> Iterator[Wire]:
 
 class _Mix:
     def __init__(self, seed: int) -> None:
-        self._random = random.Random(seed)  # noqa: S311 (repeatable, not secret)
+        self._random = random.Random(seed)
         self._deals: list[dict[str, Any]] = []
         self._leads: list[dict[str, Any]] = []
         self._counts = {"deal": 0, "lead": 0, "activity": 0}
 
     def draw(self, text: str) -> tuple[str, str, dict[str, Any]]:
         chance = self._random.random()
-        if chance < 0.5:
+        if chance < _DEALS:
             return "deal", *self._deal(text)
-        if chance < 0.7 or not self._leads:
+        if chance < _DEALS_AND_LEADS or not self._leads:
             return "lead", *self._lead(text)
         return "activity", *self._activity(text)
 
@@ -76,7 +83,7 @@ class _Mix:
 
     def _deal(self, text: str) -> tuple[str, dict[str, Any]]:
         r = self._random
-        if len(self._deals) < _LIVE * 0.2 or r.random() < 0.25:
+        if len(self._deals) < _FEW or r.random() < _NEW_DEAL:
             entity_id, number = self._new("deal")
             deal = {
                 "id": entity_id,
@@ -96,14 +103,14 @@ class _Mix:
             index = r.randrange(len(self._deals))
             deal = self._deals[index] = {**self._deals[index]}
             chance = r.random()
-            if chance < 0.3:
+            if chance < _AMENDED:
                 deal["lines"] = [self._line(i, index) for i in range(len(deal["lines"]))]
-            elif chance < 0.66:
+            elif chance < _PROGRESSED:
                 deal["stage"] = _STAGES[min(_STAGES.index(deal["stage"]) + 1, 2)]
             else:
-                deal["status"] = "won" if chance < 0.8 else "lost"
+                deal["status"] = "won" if chance < _WON else "lost"
                 deal["closed_at"] = text
-                deal["lost_reason"] = None if chance < 0.8 else "price"
+                deal["lost_reason"] = None if chance < _WON else "price"
                 self._deals[index] = self._deals[-1]
                 self._deals.pop()
         return deal["id"], {k: v for k, v in deal.items() if k != "id"}
@@ -111,11 +118,12 @@ class _Mix:
     def _line(self, line: int, number: int) -> dict[str, Any]:
         amount = self._random.randrange(10_000, 2_000_000)
         product = f"p-{(number + line) % 30:02d}"
-        return {"line_id": str(line), "product_id": product, "quantity": 1, "amount_minor": amount, "cost_minor": amount * 6 // 10}
+        cost = amount * 6 // 10
+        return {"line_id": str(line), "product_id": product, "quantity": 1, "amount_minor": amount, "cost_minor": cost}
 
     def _lead(self, text: str) -> tuple[str, dict[str, Any]]:
         r = self._random
-        if len(self._leads) < _LIVE * 0.2 or r.random() < 0.5:
+        if len(self._leads) < _FEW or r.random() < _NEW_LEAD:
             entity_id, number = self._new("lead")
             lead = {"id": entity_id, "created_at": text, "status": "new", **self._attributes(number)}
             self._leads.append(lead)
@@ -125,7 +133,7 @@ class _Mix:
             if lead["status"] == "new":
                 lead["status"] = "working"
             else:
-                lead["status"] = "qualified" if r.random() < 0.7 else "disqualified"
+                lead["status"] = "qualified" if r.random() < _QUALIFIED else "disqualified"
                 lead["qualified_at"] = text if lead["status"] == "qualified" else None
                 self._leads[index] = self._leads[-1]
                 self._leads.pop()

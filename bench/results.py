@@ -38,11 +38,10 @@ class Run:
         return median(one.cpu_us for one in found) if found else None
 
     def ratios(self) -> Ratios:
-        """Return the product's cost by workload: a multiple of its floor, and how many times idiomatic Faust's is more."""
+        """Return, by workload, the cost as a multiple of the floor's, and by how much idiomatic Faust takes more."""
         ratios: Ratios = {}
-        idiomatic = self.cpu_us("w1", "idiomatic")
         for workload in self.by:
-            ours, floor = self.cpu_us(workload, "salespulse"), self.cpu_us(workload, "floor")
+            ours, floor, idiomatic = (self.cpu_us(workload, p) for p in ("salespulse", "floor", "idiomatic"))
             found = ratios[workload] = {}
             if ours and floor:
                 found[FLOOR] = round(ours / floor, 3)

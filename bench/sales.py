@@ -17,6 +17,7 @@ STEP = timedelta(milliseconds=10)
 DEALS = 50_000
 TEAMS, REPS, PRODUCTS = 12, 200, 30
 _ENVELOPE_BYTES = 300
+_MOVED = 0.1
 _encode = msgspec.json.Encoder().encode
 
 
@@ -26,7 +27,7 @@ def ends_at(n: int) -> datetime:
 
 
 def sales(n: int, seed: int = 1) -> Iterator[Wire]:
-    """Yield `n` sales, 100 to a second of event time: each of another entity, by 200 reps of 12 teams, of 30 products."""
+    """Yield `n` sales, 100 to a second of event time: each its own entity; 200 reps in 12 teams, 30 products."""
     draw = random.Random(seed)
     for number in range(n):
         rep = draw.randrange(REPS)
@@ -51,7 +52,7 @@ def changing_deals(n: int, seed: int = 1) -> Iterator[Wire]:
     teams = [number % TEAMS for number in range(DEALS)]
     for number in range(n):
         deal = draw.randrange(DEALS)
-        if draw.random() < 0.1:
+        if draw.random() < _MOVED:
             teams[deal] = draw.randrange(TEAMS)
         yield _event(
             number,

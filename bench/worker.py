@@ -12,6 +12,7 @@ from types import FrameType
 
 from bench.workloads import WORKLOADS
 from config.settings import load_settings
+from metrics.plan import compile_plan
 from streams.worker import run_worker
 
 PROFILE_SIGNAL = signal.SIGRTMIN
@@ -36,7 +37,9 @@ def main() -> int:
     name, *profile = sys.argv[1:]
     if profile:
         signal.signal(PROFILE_SIGNAL, _Profile(Path(profile[0])).toggle)
-    return run_worker(load_settings(), WORKLOADS[name].load())
+    settings = load_settings()
+    plan = compile_plan(WORKLOADS[name].load(), settings.timezone, settings.currency)
+    return run_worker(settings, plan)
 
 
 if __name__ == "__main__":

@@ -67,9 +67,9 @@ def _w1(events: Iterable[bytes]) -> Totals:
     counts: dict[str, Counter[tuple[str, ...]]] = {d: Counter() for d in ("team", "rep", "product")}
     for raw in events:
         sale = _decode(raw)["data"]
-        for dimension in amounts:
+        for dimension, by_amount in amounts.items():
             key = (sale[f"{dimension}_id"], sale["currency"])
-            amounts[dimension][key] += sale["amount_minor"]
+            by_amount[key] += sale["amount_minor"]
             counts[dimension][key] += 1
     named = {f"sold_amount__{d}": t for d, t in amounts.items()} | {f"sold_count__{d}": t for d, t in counts.items()}
     return dict(_named(**named))

@@ -15,10 +15,8 @@ from typing import Any
 import structlog
 from aiokafka.errors import KafkaError
 
-from config.declarations import Declarations
-from config.load import load
 from config.settings import Settings
-from metrics.plan import compile_plan
+from metrics.plan import Plan
 from streams.app import Shards, create_app
 from streams.clock import clock_from
 from streams.kafka import wait_for_broker
@@ -44,12 +42,11 @@ class WorkerError(Exception):
     """A fault that a restart would meet again; its text is for people."""
 
 
-def run_worker(settings: Settings, declarations: Declarations | None = None) -> int:
-    """Run until told to stop, with the declarations that the settings name or others; return the exit code."""
+def run_worker(settings: Settings, plan: Plan) -> int:
+    """Run until told to stop; return the exit code."""
     configure_logging(settings)
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
-    plan = compile_plan(declarations or load(settings.catalogue), settings.timezone, settings.currency)
     telemetry, health = Telemetry(plan.sources), _Health()
     try:
         runner = loop.run_until_complete(worker_web(settings, telemetry, health))

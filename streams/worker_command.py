@@ -17,5 +17,4 @@ def worker() -> None:
       SALESPULSE_KAFKA=broker:9092 salespulse worker
     """  # noqa: D301 - \b is click's
     settings = settings_or_exit()
-    plan_or_exit(settings)
-    raise SystemExit(run_worker(settings))
+    raise SystemExit(run_worker(settings, plan_or_exit(settings)))

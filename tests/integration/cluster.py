@@ -31,6 +31,20 @@ PATIENCE_SECONDS = 90.0
 OK = 200
 
 
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return this process's environment with the settings that a test may change."""
+    return {
+        **{k: v for k, v in os.environ.items() if not k.startswith("SALESPULSE_")},
+        "SALESPULSE_KAFKA": settings.kafka,
+        "SALESPULSE_APP_ID": settings.app_id,
+        "SALESPULSE_TOPIC_PREFIX": settings.topic_prefix,
+        "SALESPULSE_PARTITIONS": str(settings.partitions),
+        "SALESPULSE_CLOCK": settings.clock,
+        "SALESPULSE_CURRENCY": settings.currency,
+        "SALESPULSE_CATALOGUE": os.pathsep.join(map(str, settings.catalogue)),
+    }
+
+
 class WorkerProcess:
     """One `salespulse worker`, with its log in a file."""
 
@@ -38,18 +52,7 @@ class WorkerProcess:
         """Start it with the environment that `settings` stand for."""
         self.port = free_port()
         self.log = log
-        environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("SALESPULSE_")},
-            "SALESPULSE_KAFKA": settings.kafka,
-            "SALESPULSE_APP_ID": settings.app_id,
-            "SALESPULSE_TOPIC_PREFIX": settings.topic_prefix,
-            "SALESPULSE_PARTITIONS": str(settings.partitions),
-            "SALESPULSE_CLOCK": settings.clock,
-            "SALESPULSE_CURRENCY": settings.currency,
-            "SALESPULSE_CATALOGUE": os.pathsep.join(map(str, settings.catalogue)),
-            "SALESPULSE_WORKER_HTTP_PORT": str(self.port),
-            **more,
-        }
+        environment = {**environment_of(settings), "SALESPULSE_WORKER_HTTP_PORT": str(self.port), **more}
         with log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "streams.cli", "worker"], cwd=ROOT, env=environment, stdout=output, stderr=output

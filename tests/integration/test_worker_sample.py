@@ -2,7 +2,6 @@
 
 import asyncio
 import csv
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,14 @@ import pytest
 from config.settings import Settings
 from metrics.calendar import Window, bounds, parse_instant
 from metrics.view import View
-from tests.integration.cluster import ROOT, WorkerProcess, committed_view, make_topics, wait_until_applied
+from tests.integration.cluster import (
+    ROOT,
+    WorkerProcess,
+    committed_view,
+    environment_of,
+    make_topics,
+    wait_until_applied,
+)
 
 CLOCK = "2021-11-10T23:00:00Z"
 SAMPLE = ROOT / "sample" / "ms_regional_sales"
@@ -52,18 +58,12 @@ def _check(view: View) -> None:
 
 
 async def _replay(settings: Settings) -> None:
-    environment = {
-        **os.environ,
-        "SALESPULSE_KAFKA": settings.kafka,
-        "SALESPULSE_APP_ID": settings.app_id,
-        "SALESPULSE_TOPIC_PREFIX": settings.topic_prefix,
-    }
     command = [sys.executable, "-m", "streams.cli", "replay", str(SAMPLE / "opportunities.csv")]
     done = await asyncio.to_thread(
         subprocess.run,
         [*command, "--mapping", str(SAMPLE / "mapping.yaml")],
         cwd=ROOT,
-        env=environment,
+        env=environment_of(settings),
         capture_output=True,
         check=False,
     )

@@ -101,8 +101,10 @@ Fields = Mapping[str, st.SearchStrategy[Any]]
 def _fields(source: str, as_of: int, zone: str) -> tuple[Fields, Fields]:
     """Return the strategies of the required and of the other fields of a source."""
     anywhere = instants(as_of, zone)
-    lately = tuple(t for t in anywhere if abs((datetime.fromisoformat(t) - _EPOCH).days - as_of // DAY) <= 2)
-    often = (*anywhere, *lately * (1 + 3 * len(anywhere) // max(1, len(lately))))
+    ages = {t: as_of - (datetime.fromisoformat(t) - _EPOCH) // timedelta(milliseconds=1) for t in anywhere}
+    today = [t for t, age in ages.items() if 0 <= age < DAY]
+    yesterday = [t for t, age in ages.items() if DAY <= age < 3 * DAY]
+    often = (*anywhere, *today * (len(anywhere) // len(today)), *yesterday * (len(anywhere) // len(yesterday)))
     when, maybe = st.sampled_from(often), st.sampled_from((*often, *(None,) * 20))
     day = st.sampled_from([t[:10] for t in instants(as_of, "UTC")[-40:]])
     team, rep, region = _one_of("t1", "t2", None), _one_of("r1", "r2"), _one_of("eu", None)
@@ -233,7 +235,56 @@ def histories(draw: Draw) -> History:
     zone, currency, as_of = draw(situations())
     count = draw(_one_of(16, 12, 8, 20, 2, 1))
     events = [_event(draw, i, zone, as_of) for i in range(count)]
-    return History(zone, currency, as_of, (*events, *_daily_rates(draw, as_of)))
+    return History(zone, currency, as_of, (*events, *_story(draw, as_of), *_daily_rates(draw, as_of)))
+
+
+def _story(draw: Draw, as_of: int) -> list[Event]:
+    """Draw a lead that is answered and won in dollars, so that relations and rates are never for nothing; or none."""
+    created = as_of - draw(_one_of(2 * HOUR, DAY, 10 * DAY, 91 * DAY, 120 * DAY))
+    answered = created + draw(_one_of(-HOUR, 0, HOUR, HOUR + 1_000, 30 * HOUR))
+    closed = as_of - draw(_one_of(DAY + HOUR, DAY, 2 * DAY, 30 * DAY, HOUR, 1))
+    told: list[tuple[str, Event]] = [
+        ("lead", {"created_at": spell(created), "status": "working"}),
+        (
+            "activity",
+            {
+                "kind": "call",
+                "direction": "outbound",
+                "actor": "human",
+                "status": "completed",
+                "created_at": spell(created),
+                "occurred_at": spell(answered),
+                "lead_id": "x1",
+            },
+        ),
+        (
+            "deal",
+            {
+                "customer_id": "c1",
+                "pipeline_id": "new_business",
+                "stage": "proposal",
+                "status": draw(_one_of("won", "won", "open")),
+                "currency": "USD",
+                "lines": [{"line_id": "1", "product_id": "p1", "amount_minor": 333, "cost_minor": 100}],
+                "owner_id": "r1",
+                "created_at": spell(created),
+                "closed_at": spell(closed),
+                "lead_id": "x1",
+            },
+        ),
+    ]
+    return [
+        {
+            "event_id": f"s-{source}",
+            "type": source,
+            "entity_id": "x1",
+            "op": "put",
+            "updated_at": spell(as_of),
+            "version": 2,
+            "data": fields,
+        }
+        for source, fields in told[: draw(_one_of(3, 3, 2, 0))]
+    ]
 
 
 def _daily_rates(draw: Draw, as_of: int) -> list[Event]:
