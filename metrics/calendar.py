@@ -52,6 +52,7 @@ def parse_instant(text: str) -> int:
     Raises:
         ValueError: the text is no such instant, or lies outside the years 1970 to 2099.
     """
+    span = timedelta()
     try:
         # A naive instant cannot be subtracted from; ISO 8601 forms that RFC 3339 does not know are shorter or lack the
         # T.

@@ -115,16 +115,27 @@ class Schema:
             "    updated_us = (span.days * 86400 + span.seconds) * 1000000 + span.microseconds",
             "    if updated_us < 0: raise RejectedError(BEFORE_1970)",
             "    version = raw.version",
-            "    return Event('put', raw.entity_id, (updated_us if version is None else version, updated_us, raw.event_id), data)",
+            "    key = updated_us if version is None else version, updated_us, raw.event_id",
+            "    return Event('put', raw.entity_id, key, data)",
             "",
             "def settle(data):",
             *("    " + line for line in self._settling()),
             "    return data",
         ]
         scope: dict[str, Any] = {
-            "put": self._put.decode, "other": self._decode_other, "RejectedError": RejectedError, "MsgspecError": msgspec.MsgspecError,
-            "plain": _plain, "fault": self._fault, "BEFORE_1970": _BEFORE_1970, "EPOCH": _EPOCH, "Event": Event, "UNSET": UNSET, "instants": _InstantMemo(), "bounded": _bounded,
-        }  # fmt: skip
+            "put": self._put.decode,
+            "other": self._decode_other,
+            "RejectedError": RejectedError,
+            "MsgspecError": msgspec.MsgspecError,
+            "plain": _plain,
+            "fault": self._fault,
+            "BEFORE_1970": _BEFORE_1970,
+            "EPOCH": _EPOCH,
+            "Event": Event,
+            "UNSET": UNSET,
+            "instants": _InstantMemo(),
+            "bounded": _bounded,
+        }
         exec(compile("\n".join(lines), f"<decode {self.source.key}>", "exec"), scope)  # noqa: S102 (our own text, validated names)
         self._settle = scope["settle"]
         decode: Callable[[bytes], Event] = scope["decode"]

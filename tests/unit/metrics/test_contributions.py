@@ -194,3 +194,9 @@ def test_the_text_of_the_functions_can_be_read() -> None:
     code = plan().sources["deal"].code
     assert code is not None
     assert code.text.startswith("def contribute(entity, now):\n")
+
+
+def test_the_memory_of_chances_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("metrics.contributions._RATIOS", 1)
+    deals = [event("deal", f"d{n}", status="open", probability=f"0.{n}") for n in (1, 2, 3, 1)]
+    assert result(told(*deals).view, "pipeline_weighted_value").value == 600

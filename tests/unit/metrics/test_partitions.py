@@ -5,7 +5,7 @@ from aiokafka.partitioner import murmur2 as published
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metrics.partitions import home_partition, murmur2
+from metrics.partitions import home_partition, home_partitions, murmur2
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,8 @@ def test_hashes_of_kafkas_own_test(key: bytes, expected: int) -> None:
 def test_hashes_are_those_of_the_client(key: bytes, partitions: int) -> None:
     assert murmur2(key) == published(key) % 2**32
     assert home_partition(key, partitions) == (published(key) & 0x7FFFFFFF) % partitions
+
+
+@given(st.lists(st.binary(max_size=20)), st.integers(1, 64))
+def test_homes_of_many_keys_are_those_of_each(keys: list[bytes], partitions: int) -> None:
+    assert home_partitions(keys, partitions) == [home_partition(key, partitions) for key in keys]

@@ -168,9 +168,10 @@ def test_time_never_goes_back() -> None:
 
 def test_a_change_before_its_time_sets_the_timer_anew() -> None:
     later = "2026-06-12T10:00:00Z"
-    made = shard(event("deal", closed_at=later), event("deal", version=2, closed_at="2026-06-13T10:00:00Z"))
-    made.apply("deal", [record(event("deal", version=3, closed_at=later))])
-    made.seal()
+    made = shard()
+    for version, closed_at in enumerate((later, "2026-06-13T10:00:00Z", later)):
+        made.apply("deal", [record(event("deal", version=version, closed_at=closed_at))])
+        made.seal()
     made.advance(parse_instant(later))
     assert not made.seal()
     made.advance(parse_instant(later) + 1)
