@@ -20,11 +20,10 @@ from rich.table import Table
 from bench.mix import Wire, event_mix, mix_ends_at
 from bench.sales import BASE
 from bench.workloads import CATALOGUE
-from metrics.cells import decode_sums, encode_sums
 from metrics.embedded import Embedded
 from metrics.exposition import ReadingsCollector
 from metrics.plan import Plan, compile_plan
-from metrics.records import PROGRESS, REFERENCE, cells_key
+from metrics.records import PROGRESS, REFERENCE, cells_key, decode_cells, encode_cells
 from metrics.shard import Record, Sealed, Shard
 from metrics.view import View
 
@@ -90,9 +89,9 @@ def measure_core(events: int, entities: int, profile: Path | None = None) -> Cor
     mix = list(event_mix(events))
     apply_us, cells = _apply(plan, mix, profile)
     view = _view(plan, cells, _ms(mix_ends_at(events)))
-    tick_ms, scrape_ms, series = _tick_and_scrape(view, cells)
+    count, tick_ms, scrape_ms, series = _tick_and_scrape(view, cells)
     return CoreFigures(
-        apply_us, _decode_us(mix), entity_bytes, restore_seconds, entities, tick_ms, len(cells), scrape_ms, series
+        apply_us, _decode_us(mix), entity_bytes, restore_seconds, entities, tick_ms, count, scrape_ms, series
     )
 
 
@@ -263,19 +262,32 @@ def _view(plan: Plan, cells: Cells, as_of: int) -> View:
     return view
 
 
-def _tick_and_scrape(view: View, cells: Cells) -> tuple[float, float, int]:
-    """Return the milliseconds of a tick and of the scrape after it, and the number of series."""
+def _tick_and_scrape(view: View, cells: Cells) -> tuple[int, float, float, int]:
+    """Return the number of cells, the milliseconds of a tick and of the scrape after it, and the number of series."""
     registry = CollectorRegistry()
     registry.register(ReadingsCollector(view))
     generate_latest(registry)
-    chosen = [key for key in cells if cells_key(key)[0] not in {PROGRESS, REFERENCE}]
-    random.Random(4).shuffle(chosen)
-    for key in chosen[: round(len(chosen) * _CHANGED)]:
-        view.apply(0, key, encode_sums([total + 1 for total in decode_sums(cells[key])]))
+    count = _change_some(view, cells)
     begun = time.process_time()
     view.tick((view.as_of or 0) + 1000)
     ticked = time.process_time()
     text = generate_latest(registry)
     scraped = time.process_time()
     series = sum(1 for line in text.splitlines() if not line.startswith(b"#"))
-    return (ticked - begun) * 1e3, (scraped - ticked) * 1e3, series
+    return count, (ticked - begun) * 1e3, (scraped - ticked) * 1e3, series
+
+
+def _change_some(view: View, cells: Cells) -> int:
+    """Raise the sums of 1 % of the cells, drawn from all panes, by one; return the number of cells."""
+    draw, count = random.Random(4), 0
+    for key, value in cells.items():
+        parts = cells_key(key)
+        if parts[0] in {PROGRESS, REFERENCE}:
+            continue
+        held = decode_cells(value, view.plan.cuboids[parts[0]].width)
+        chosen = {names for names in held if draw.random() < _CHANGED}
+        count += len(held)
+        if chosen:
+            rows = [[*names, *(total + (names in chosen) for total in sums)] for names, sums in held.items()]
+            view.apply(0, key, encode_cells(rows))
+    return count

@@ -5,10 +5,9 @@ from itertools import islice
 from typing import Any
 
 from bench.workloads import Check, Totals
-from metrics.cells import decode_sums
 from metrics.evaluate import MoneyTotal, Total
 from metrics.plan import Plan
-from metrics.records import PROGRESS, REFERENCE, cells_key
+from metrics.records import PROGRESS, REFERENCE, cells_key, decode_cells
 
 _SHOWN = 5
 
@@ -24,7 +23,7 @@ def cell_totals(plan: Plan, checks: Iterable[Check], cells: Iterable[tuple[bytes
     columns = {check.name: _column(plan, check) for check in checks}
     totals: Totals = {name: {} for name in columns}
     for key, value in cells:
-        _add(totals, columns, cells_key(key), value)
+        _add(totals, columns, plan, cells_key(key), value)
     return {name: {key: amount for key, amount in total.items() if amount} for name, total in totals.items()}
 
 
@@ -36,13 +35,14 @@ def _column(plan: Plan, check: Check) -> tuple[int, int]:
     raise LookupError(f"no sum or count `{check.name}` in the declarations; mend the workload's checks")
 
 
-def _add(totals: Totals, columns: Mapping[str, tuple[int, int]], parts: list[Any], value: bytes) -> None:
+def _add(totals: Totals, columns: Mapping[str, tuple[int, int]], plan: Plan, parts: list[Any], value: bytes) -> None:
     if parts[0] in {PROGRESS, REFERENCE}:
         return
     for name, (cuboid, position) in columns.items():
         if cuboid == parts[0]:
-            key = "|".join(parts[2:])
-            totals[name][key] = totals[name].get(key, 0) + decode_sums(value)[position]
+            for names, sums in decode_cells(value, plan.cuboids[cuboid].width).items():
+                key = "|".join(names)
+                totals[name][key] = totals[name].get(key, 0) + sums[position]
 
 
 def differences(expected: Totals, actual: Totals) -> list[str]:

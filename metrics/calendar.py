@@ -166,7 +166,7 @@ def bounds(window: Window, as_of: int, calendar: BusinessCalendar) -> Bounds:
     """
     token = window.token
     if token == "now":  # noqa: S105 (the token of a window)
-        return Bounds(PaneRange(0, 1), as_of, as_of, None)
+        return Bounds(PaneRange(0, 2**62), as_of, as_of, None)
     if token in _ROLLING_HOURS:
         return _rolling_hours(int(token[:-1]), as_of, previous=window.previous)
     today = calendar.current_day(as_of)

@@ -6,29 +6,30 @@ event-by-event fold is the plain version that the tests compare with.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from itertools import repeat
 from operator import add
 from typing import Any
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from metrics.calendar import DAY, MINUTE, MINUTE_MS, STOCK, BusinessCalendar
+from metrics.calendar import DAY, HOUR_MS, MINUTE, MINUTE_MS, STOCK, BusinessCalendar
 from metrics.contributions import Row
 from metrics.cubes import Codes, Cube, Cuboid
+from metrics.records import encode_cells, pane_key
 
 DAYS_KEPT = 2 * 365 + 1
 _CUTOFF_STEP_MS = 10 * MINUTE_MS
 NUMERIC_HIDDEN = ("bucket", "instant")
+INSTANT_PANE_MS = HOUR_MS
+"""Stocks have one pane, but those of instants one an hour of them: a pane is written whole when one of its cells changes."""
 _SAFE_SUM = 2**62
 _FEW_ROWS = 32
 """Up to so many rows the plain fold costs less than the grouped sums, which cost some for each cuboid."""
 
-Key = int | tuple[int, ...]
-"""A cell within its cuboid: pane and dimension codes, packed."""
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[int] | str).decode
+RowKey = int | tuple[int, ...]
+"""A cell within its pane: the codes of its dimension values, and its hidden value; a single one stands without tuple."""
+_PANE_AND_NUMBER = 2
 
 
 class Retention:
@@ -67,6 +68,7 @@ class CubeCells:
         self._combinations = cube.combinations
         self._calendar = calendar
         self._timed = cube.key.kind == "timed"
+        self._by_instant = cube.key.hidden == "instant"
         self._has_number = cube.key.hidden in NUMERIC_HIDDEN
         self._tiers = {c.tier for c in cube.cuboids}
         self._first_measure = self._timed + 1 + self._has_number
@@ -93,7 +95,7 @@ class CubeCells:
         dims = self._combinations.coded[row[self._timed]]
         hidden = row[self._first_measure - 1 : self._first_measure] if self._has_number else ()
         values = [sign * v for v in row[self._first_measure :]]
-        panes = {STOCK: 0}
+        panes = {STOCK: hidden[0] // INSTANT_PANE_MS if self._by_instant else 0}
         if self._timed:
             panes = {MINUTE: row[0] // MINUTE_MS, DAY: self._calendar.day_of(row[0])}
         for table, positions in zip(self.cuboids, self._positions, strict=True):
@@ -103,7 +105,7 @@ class CubeCells:
                 continue
             delta = [values[i] for i in table.cuboid.measures]
             if any(delta):
-                table.add_one([pane, *(dims[i] for i in positions), *hidden], delta)
+                table.add_one(pane, [*(dims[i] for i in positions), *hidden], delta)
 
     def _fold_columns(self, rows: list[Row], added: int, retention: Retention) -> None:
         """Add many rows to their cells, as one grouped sum a cuboid."""
@@ -114,7 +116,10 @@ class CubeCells:
         if self._has_number:
             hidden = [np.fromiter(columns[self._first_measure - 1], np.int64, count)]
         values = _signed(columns[self._first_measure :], added)
-        panes = self._panes(columns[0]) if self._timed else {STOCK: np.zeros(count, np.int64)}
+        if self._timed:
+            panes = self._panes(columns[0])
+        else:
+            panes = {STOCK: hidden[0] // INSTANT_PANE_MS if self._by_instant else np.zeros(count, np.int64)}
         for table, positions in zip(self.cuboids, self._positions, strict=True):
             cuboid = table.cuboid
             pane = panes[cuboid.tier]
@@ -137,31 +142,30 @@ class CubeCells:
 
 
 class CuboidCells:
-    """The cells of one cuboid, by packed key."""
+    """The cells of one cuboid, by pane and row."""
 
     def __init__(self, cuboid: Cuboid, codes: Codes) -> None:
         """Begin empty."""
         self.cuboid = cuboid
-        self.cells: dict[Key, list[int]] = {}
-        self.dirty: set[Key] = set()
-        self._packed = codes.packed
+        self.panes: dict[int, dict[RowKey, list[int]]] = {}
+        self.dirty: set[int] = set()
+        """The panes that changed since the last seal."""
+        self._names = codes.names
         self._numeric_hidden = cuboid.cube.hidden in NUMERIC_HIDDEN
-        parts = 2 + len(cuboid.grain) + (cuboid.cube.hidden != "none")
-        self._prefix = _encode([None] * parts)[:1] + _encode(cuboid.id)
-        # A pane and a dimension code are both below 2**31 and share one integer; a bucket or an instant is not a code.
-        self._packs = bool(cuboid.grain) or cuboid.cube.hidden == "currency"
 
     def add(self, keys: list[NDArray[np.int64]], values: list[NDArray[Any]]) -> None:
         """Add the sums of the rows with equal keys (pane, dimension codes, hidden value) to their cells."""
         if not len(keys[0]):
             return
-        if self._packs:
-            keys = [(keys[0] << 32) | keys[1], *keys[2:]]
-        order = np.argsort(keys[0], kind="stable") if len(keys) == 1 else np.lexsort(keys[::-1])
+        if len(keys) > 1 and not (self._numeric_hidden and len(keys) == _PANE_AND_NUMBER):
+            # A pane and a code are both below 2**31, so one integer sorts as both; a bucket or an instant is not a code.
+            order = np.lexsort([*keys[:1:-1], (keys[0] << 32) | keys[1]])
+        else:
+            order = np.lexsort(keys[::-1])
         keys = [k[order] for k in keys]
-        new = np.ones(len(order), dtype=bool)
-        new[1:] = keys[0][1:] != keys[0][:-1]
-        for k in keys[1:]:
+        new = np.zeros(len(order), dtype=bool)
+        new[0] = True
+        for k in keys:
             new[1:] |= k[1:] != k[:-1]
         starts = np.flatnonzero(new)
         sums = [np.add.reduceat(v[order], starts) for v in values]
@@ -169,77 +173,59 @@ class CuboidCells:
         for s in sums[1:]:
             changed = changed | (s != 0)
         starts = starts[changed]
-        columns = [k[starts].tolist() for k in keys]
-        distinct: Iterable[Key] = columns[0] if len(columns) == 1 else zip(*columns, strict=True)
-        self._add_sums(distinct, [s[changed].tolist() for s in sums])
+        panes, *codes = (k[starts].tolist() for k in keys)
+        rows: Iterable[RowKey] = codes[0] if len(codes) == 1 else zip(*codes, strict=True) if codes else repeat(())
+        self._add_sums(panes, rows, [s[changed].tolist() for s in sums])
 
-    def add_one(self, key: list[int], delta: list[int]) -> None:
-        """Add to one cell: its pane, dimension codes and hidden value."""
-        if self._packs:
-            key[:2] = [(key[0] << 32) | key[1]]
-        self._add_sums([key[0] if len(key) == 1 else tuple(key)], [[d] for d in delta])
+    def add_one(self, pane: int, codes: Sequence[int], delta: list[int]) -> None:
+        """Add to one cell: its pane, and its dimension codes and hidden value."""
+        row: RowKey = codes[0] if len(codes) == 1 else tuple(codes)
+        self._add_sums([pane], [row], [[d] for d in delta])
 
-    def _add_sums(self, keys: Iterable[Key], sums: list[list[int]]) -> None:
-        cells, dirty = self.cells, self.dirty
-        for key, *delta in zip(keys, *sums, strict=True):
-            dirty.add(key)
-            cell = cells.get(key)
+    def _add_sums(self, panes: Sequence[int], rows: Iterable[RowKey], sums: list[list[int]]) -> None:
+        """Add sums, which come pane by pane, to the cells."""
+        current, cells = -1, {}  # type: int, dict[RowKey, list[int]]
+        for pane, row, *delta in zip(panes, rows, *sums, strict=False):
+            if pane != current:
+                current, cells = pane, self.panes.setdefault(pane, {})
+                self.dirty.add(pane)
+            cell = cells.get(row)
             if cell is None:
-                cells[key] = delta
+                cells[row] = delta
                 continue
-            cell = cells[key] = list(map(add, cell, delta))
+            cell = cells[row] = list(map(add, cell, delta))
             if not any(cell):
-                del cells[key]
+                del cells[row]
 
     def drop_old(self, first_pane: int) -> None:
-        """Drop the cells whose pane lies before `first_pane`."""
-        for key in [k for k in self.cells if self._pane(k) < first_pane]:
-            del self.cells[key]
-            self.dirty.add(key)
+        """Drop the panes before `first_pane`."""
+        for pane in [p for p in self.panes if p < first_pane]:
+            del self.panes[pane]
+            self.dirty.add(pane)
 
     def seal(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """Yield the records of the cells that changed since the last seal; None for a cell that is no more."""
-        find, record_key = self.cells.get, self._record_key
-        for key in self.dirty:
-            cell = find(key)
-            yield record_key(key), None if cell is None else encode_sums(cell)
+        """Yield the records of the panes that changed since the last seal; None for one without cells."""
+        for pane in self.dirty:
+            cells = self.panes.get(pane)
+            if not cells:
+                self.panes.pop(pane, None)
+            yield pane_key(self.cuboid.id, pane), encode_cells(self._rows(cells)) if cells else None
         self.dirty.clear()
 
-    def _pane(self, key: Key) -> int:
-        first = key if isinstance(key, int) else key[0]
-        return first >> 32 if self._packs else first
-
-    def _record_key(self, key: Key) -> bytes:
-        """Return msgpack of [cuboid id, pane, dimension values..., hidden value], put together from packed parts."""
-        packed = self._packed
-        if isinstance(key, int):
-            if not self._packs:
-                return self._prefix + _encode(key)
-            return self._prefix + _pack_pane(key >> 32) + packed[key & 0xFFFFFFFF]
-        first, *codes = key
-        start = self._prefix + (_pack_pane(first >> 32) + packed[first & 0xFFFFFFFF] if self._packs else _encode(first))
-        if self._numeric_hidden:
-            return start + b"".join([packed[c] for c in codes[:-1]]) + _encode(codes[-1])
-        return start + b"".join([packed[c] for c in codes])
-
-
-def encode_sums(sums: list[int]) -> bytes:
-    """Return the record of a cell: its sums, as one text where they are too large for msgpack's integers."""
-    try:
-        return _encode(sums)
-    except OverflowError:
-        return _encode(" ".join(map(str, sums)))
-
-
-def decode_sums(value: bytes) -> list[int]:
-    """Return the sums that a cell's record holds."""
-    sums: list[int] | str = _decode(value)
-    return [int(s) for s in sums.split()] if isinstance(sums, str) else sums
-
-
-@lru_cache(maxsize=65_536)
-def _pack_pane(pane: int) -> bytes:
-    return _encode(pane)
+    def _rows(self, cells: dict[RowKey, list[int]]) -> list[list[Any]]:
+        """Return [dimension values..., hidden value, sums...] of each cell."""
+        names = self._names
+        if () in cells:
+            return [cells[()]]
+        if not self._numeric_hidden:
+            return [
+                [names[row], *sums] if isinstance(row, int) else [*[names[c] for c in row], *sums]
+                for row, sums in cells.items()
+            ]
+        return [
+            [row, *sums] if isinstance(row, int) else [*[names[c] for c in row[:-1]], row[-1], *sums]
+            for row, sums in cells.items()
+        ]
 
 
 def _signed(columns: Sequence[Sequence[int]], added: int) -> list[NDArray[Any]]:

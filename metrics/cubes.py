@@ -56,19 +56,24 @@ class Cuboid:
     measures: tuple[int, ...]
     """Positions in the cube's measures."""
 
+    @property
+    def width(self) -> int:
+        """The number of values that name a cell within its pane: the grain's, and the hidden one."""
+        return len(self.grain) + (self.cube.hidden != "none")
+
 
 class Codes(dict[Any, int]):
     """Small integers for dimension values; None is the value `unknown`."""
 
     def __init__(self) -> None:
         """Begin without values."""
-        self.packed: list[bytes] = []
-        """The msgpack text of each value, by its code."""
+        self.names: list[Any] = []
+        """The values by their codes."""
         self[None] = self[UNKNOWN]
 
     def __missing__(self, name: Any) -> int:
-        code = self[name] = len(self.packed)
-        self.packed.append(msgspec.msgpack.encode(name))
+        code = self[name] = len(self.names)
+        self.names.append(name)
         return code
 
 

@@ -16,15 +16,16 @@ import msgspec
 from metrics.calendar import DAY_MS
 from metrics.cells import CubeCells, CuboidCells, Retention
 from metrics.contributions import NEVER, Rows
-from metrics.entities import DELETED, RECORD_VERSION, link, merge, newest_key
+from metrics.entities import DELETED, RECORD_VERSION, Entity, link, merge, newest_key
 from metrics.events import Event, OrderKey, RejectedError
 from metrics.partitions import home_partitions
 from metrics.plan import Plan, SourcePlan
-from metrics.records import id_in, is_progress, reference_key
+from metrics.records import REFERENCE, cells_key, decode_cells, id_in, is_progress, reference_key
 from metrics.stored import Recent, StoredEntities
 
 TOMBSTONE_RETENTION_MS = 400 * DAY_MS
 """How long a deleted entity keeps its order keys."""
+_TOO_FAR_AHEAD = "field `updated_at`: lies more than 5 minutes after the broker's time; check the producer's clock"
 CLOCK_TOLERANCE_US = 5 * 60 * 1_000_000
 """How far `updated_at` may lie after the broker's time."""
 _encode = msgspec.msgpack.Encoder().encode
@@ -99,13 +100,6 @@ class Sealed:
         return bool(self.entities or self.cells or self.links or self.rejected or self.misrouted)
 
 
-def _check_clock(event: Event, record: RecordLike) -> None:
-    if event.key[1] > record.timestamp * 1000 + CLOCK_TOLERANCE_US:
-        raise RejectedError(
-            "field `updated_at`: lies more than 5 minutes after the broker's time; check the producer's clock"
-        )
-
-
 class Shard:
     """Entities, timers and cells of one shard."""
 
@@ -139,19 +133,25 @@ class Shard:
                 others in a transaction that was aborted, and the parents may have read those.
         """
         stored = self._stored[source]
-        schema, find = stored.plan.schema, stored.find
         events, outcomes = self._decode(stored, records)
+        open_, unsettled, schema = stored.open, stored.unsettled, stored.plan.schema
         newest = self.watermarks.get(source, 0) * 1000
         for event in events:
-            entity_id, key = event.entity_id, event.key
-            old = find(entity_id)
-            new, outcome = merge(schema, old, event)
+            op, entity_id, key, data = event
+            if key[1] > newest:  # noqa: PLR1730 (a call of max costs more than all the rest of this line)
+                newest = key[1]
+            recent = open_(entity_id)
+            old = recent.entity
+            if op == "put" and (old is None or (old.overrides is None and key > old.key)):
+                new, outcome = Entity(key, data, children=old and old.children), "applied"
+            else:
+                new, outcome = merge(schema, old, event)
             outcomes.append(outcome)
-            newest = max(newest, key[1])
             if new is not None:
-                stored.change(entity_id, old, new, self.now)
-            if repeat_links and stored.plan.as_child and (new is not None or old is not None):
-                self._send_links(stored.plan, entity_id, stored.take(entity_id, old, self.now), repeat=True)
+                recent.entity = new
+                unsettled[entity_id] = recent
+            if repeat_links and stored.plan.as_child:
+                self._send_links(stored, entity_id, recent, repeat=True)
         if newest:
             self.watermarks[source] = newest // 1000
         for outcome, n in Counter(outcomes).items():
@@ -159,24 +159,28 @@ class Shard:
 
     def _decode(self, stored: StoredEntities, records: Iterable[RecordLike]) -> tuple[list[Event], list[str]]:
         """Return the events to apply here, and the outcomes of the other records."""
-        decode = stored.plan.schema.decode
+        decode, recent, packed = stored.plan.schema.decode, stored.recent, stored.packed
+        alone = self._shards == 1
         events: list[Event] = []
         strangers: dict[str, list[RecordLike]] = {}
         outcomes: list[str] = []
         for record in records:
-            if record.value is None:
+            value = record.value
+            if value is None:
                 outcomes.append("null")
                 continue
             try:
-                event = decode(record.value)
-                _check_clock(event, record)
+                event = decode(value)
             except RejectedError as error:
-                self._sealing.rejected.append(Rejected(stored.key, record, str(error)))
-                outcomes.append("rejected")
+                outcomes.append(self._reject(stored.key, record, str(error)))
+                continue
+            if event.key[1] > record.timestamp * 1000 + CLOCK_TOLERANCE_US:
+                outcomes.append(self._reject(stored.key, record, _TOO_FAR_AHEAD))
                 continue
             events.append(event)
-            if self._shards > 1 and event.entity_id not in stored:
-                strangers.setdefault(event.entity_id, []).append(record)
+            entity_id = event.entity_id
+            if not (alone or entity_id in recent or entity_id in packed):
+                strangers.setdefault(entity_id, []).append(record)
         away = self._away(strangers)
         if away:
             for entity_id, home in away.items():
@@ -184,6 +188,10 @@ class Shard:
                 outcomes += ["misrouted"] * len(strangers[entity_id])
             events = [event for event in events if event.entity_id not in away]
         return events, outcomes
+
+    def _reject(self, source: str, record: RecordLike, reason: str) -> str:
+        self._sealing.rejected.append(Rejected(source, record, reason))
+        return "rejected"
 
     def _away(self, entity_ids: Collection[str]) -> dict[str, int]:
         """Return the home shards of the new entities among `entity_ids` that do not belong here."""
@@ -194,10 +202,11 @@ class Shard:
         """Apply what children tell their parents."""
         for sent in links:
             stored = self._stored[sent.relation.partition(".")[0]]
-            old = stored.find(sent.parent)
-            new = link(old, stored.plan.schema, sent.relation, sent.child, (sent.key, sent.instant))
+            recent = stored.open(sent.parent)
+            new = link(recent.entity, stored.plan.schema, sent.relation, sent.child, (sent.key, sent.instant))
             if new is not None:
-                stored.change(sent.parent, old, new, self.now)
+                recent.entity = new
+                stored.unsettled[sent.parent] = recent
 
     def advance(self, now: int) -> None:
         """Move T forward: re-apply the entities whose contributions change by themselves, and drop panes of the past.
@@ -230,37 +239,40 @@ class Shard:
 
     def _settle(self) -> None:
         """Bring the rows of the changed entities up to date: the difference goes to the cubes, links to the parents."""
+        now = self.now
         for stored in self._stored.values():
             code = stored.plan.code
             as_child = bool(stored.plan.as_child)
-            for entity_id, recent in stored.unsettled():
+            for entity_id, recent in stored.settling():
                 if code is None:
                     continue
-                rows, due = code.contribute(recent.entity, self.now)
-                self._replace(stored.key, recent, rows)
+                entity = recent.entity
+                rows, due = code.contribute(entity, now)
+                self._replace(stored, recent, rows, now)
                 if as_child:
-                    self._send_links(stored.plan, entity_id, recent, repeat=False)
-                self._set_timer(stored.key, entity_id, recent.entity, due)
+                    self._send_links(stored, entity_id, recent, repeat=False)
+                if due != NEVER or self._due or entity.deleted:
+                    self._set_timer(stored.key, entity_id, entity, due)
 
-    def _replace(self, source: str, recent: Recent, rows: Rows) -> None:
-        """Take the rows that the cells hold of an entity out of them, and put `rows` in."""
-        for cube, before, after in zip(self._cubes[source], recent.rows, rows, strict=True):
-            if before != after:
-                cube.take_out += before
-                cube.add += after
+    def _replace(self, stored: StoredEntities, recent: Recent, rows: Rows, before: int) -> None:
+        """Take the rows that the cells hold of an entity (as of `before`) out of them, and put `rows` in."""
+        for cube, old, new in zip(self._cubes[stored.key], stored.rows(recent, before), rows, strict=True):
+            if old != new:
+                cube.take_out += old
+                cube.add += new
         recent.rows = rows
 
     def _reapply(self, source: str, entity_id: str, before: int) -> None:
         """Replace what an entity contributed as of `before` by what it contributes now."""
         stored = self._stored[source]
-        entity = stored.find(entity_id)
+        recent = stored.open(entity_id)
+        entity = recent.entity
         if entity.deleted and self._forget_at(entity) <= self.now:
             stored.forget(entity_id)
             return
         assert stored.plan.code is not None  # noqa: S101 (only sources that contribute have timers)
-        recent = stored.take(entity_id, entity, before)
         rows, due = stored.plan.code.contribute(entity, self.now)
-        self._replace(source, recent, rows)
+        self._replace(stored, recent, rows, before)
         self._set_timer(source, entity_id, entity, due)
 
     def _set_timer(self, source: str, entity_id: str, entity: Any, due: int) -> None:
@@ -278,10 +290,11 @@ class Shard:
         key: OrderKey = (entity.overrides or {}).get(DELETED, entity.key)
         return key[1] // 1000 + TOMBSTONE_RETENTION_MS
 
-    def _send_links(self, plan: SourcePlan, entity_id: str, recent: Recent, *, repeat: bool) -> None:
+    def _send_links(self, stored: StoredEntities, entity_id: str, recent: Recent, *, repeat: bool) -> None:
         """Tell the parents what they must know of a child: its removal at the old one first, then the new one."""
+        plan = stored.plan
         assert plan.code is not None  # noqa: S101 (children contribute)
-        before, after = recent.links, plan.code.links(recent.entity)
+        before, after = stored.links(recent, self.now), plan.code.links(recent.entity)
         if before == after and not repeat:
             return
         recent.links = after
@@ -373,7 +386,20 @@ class Shard:
             if stored.plan.source.broadcast:
                 current.update(self._reference(source, i) for i in stored.packed)
         gone = [(k, None) for k in published if k not in current and not is_progress(k)]
-        return [*gone, *((k, v) for k, v in current.items() if published.get(k) != v)]
+        return [*gone, *((k, v) for k, v in current.items() if not self._same(k, published.get(k), v))]
+
+    def _same(self, key: bytes, published: bytes | None, value: bytes | None) -> bool:
+        """Return whether two records say the same; a pane's cells come in the order in which they arose."""
+        if published is None or value is None or published == value:
+            return published == value
+        cuboid, *_ = cells_key(key)
+        if cuboid == REFERENCE:
+            return False
+        width = self.plan.cuboids[cuboid].width
+        try:
+            return decode_cells(published, width) == decode_cells(value, width)
+        except msgspec.MsgspecError:
+            return False  # what was published is damaged, and is written anew
 
 
 _RESTORE_FOLD = 20_000

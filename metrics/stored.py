@@ -16,12 +16,15 @@ class Recent:
     """A recently used entity, the rows that the cells hold of it, and the links that its parents were sent.
 
     The rows stay right while T moves on, because an entity whose rows change by themselves is re-applied at that
-    instant.
+    instant. They are worked out late: an entity that is only looked at needs none.
     """
 
     entity: Any
-    rows: Rows
-    links: Links
+    """None for a new one, until an event gives it a state."""
+    rows: Rows | None = None
+    links: Links | None = None
+    was: Any = None
+    """The entity as the cells and the parents know it, while `rows` and `links` are None."""
 
 
 class StoredEntities:
@@ -36,63 +39,68 @@ class StoredEntities:
         self.plan = plan
         self.key = plan.source.key
         self.packed: dict[str, bytes] = {}
-        self._recent: dict[str, Recent] = {}
-        self._unsettled: dict[str, Recent] = {}
-        self._dirty: set[str] = set()
+        self.recent: dict[str, Recent] = {}
+        self.unsettled: dict[str, Recent] = {}
+        self._dirty: dict[str, None] = {}
 
     @property
     def size(self) -> int:
         """The number of entities."""
-        return len(self.packed) + sum(1 for i in self._recent if i not in self.packed)
-
-    def __contains__(self, entity_id: str) -> bool:
-        """Whether there is such an entity."""
-        return entity_id in self._recent or entity_id in self.packed
+        return len(self.packed) + sum(1 for i in self.recent if i not in self.packed)
 
     def find(self, entity_id: str) -> Any:
         """Return an entity, None when there is none."""
-        recent = self._recent.get(entity_id)
+        recent = self.recent.get(entity_id)
         if recent is not None:
             return recent.entity
         packed = self.packed.get(entity_id)
         return None if packed is None else self.plan.codec.decode(packed)
 
-    def take(self, entity_id: str, old: Any, now: int) -> Recent:
-        """Return an entity, found as `old` (None for a new one), with its rows as of `now` and its links."""
-        recent = self._recent.get(entity_id)
-        if recent is not None:
-            return recent
-        code = self.plan.code
-        if code is None:
-            return Recent(old, (), ())
-        if old is None:
-            return Recent(None, code.nothing, (None,) * len(self.plan.as_child))
-        return Recent(old, code.contribute(old, now)[0], code.links(old))
-
-    def change(self, entity_id: str, old: Any, new: Any, now: int) -> Recent:
-        """Replace an entity, found as `old`, by `new`; it is unsettled now."""
-        recent = self.take(entity_id, old, now)
-        recent.entity = new
-        self._recent.pop(entity_id, None)  # so that the last used are the last in order
-        self._recent[entity_id] = self._unsettled[entity_id] = recent
+    def open(self, entity_id: str) -> Recent:
+        """Return an entity for use; a new one must be given a state, and then be `unsettled`."""
+        recent = self.recent.get(entity_id)
+        if recent is None:
+            packed = self.packed.get(entity_id)
+            entity = None if packed is None else self.plan.codec.decode(packed)
+            recent = self.recent[entity_id] = Recent(entity, was=entity)
         return recent
 
-    def unsettled(self) -> Iterator[tuple[str, Recent]]:
-        """Yield the changed entities, for their rows and links to be brought up to date; they are settled then."""
-        while self._unsettled:
-            changed, self._unsettled = self._unsettled, {}
-            self._dirty.update(changed)
-            yield from changed.items()
+    def rows(self, recent: Recent, now: int) -> Rows:
+        """Return the rows that the cells hold of an entity as of `now`."""
+        if recent.rows is None:
+            self._work_out(recent, now)
+        return recent.rows or ()
+
+    def links(self, recent: Recent, now: int) -> Links:
+        """Return the links that an entity's parents were sent."""
+        if recent.links is None:
+            self._work_out(recent, now)
+        return recent.links or ()
+
+    def _work_out(self, recent: Recent, now: int) -> None:
+        code = self.plan.code
+        assert code is not None  # noqa: S101 (asked of sources that contribute)
+        if recent.was is None:
+            recent.rows, recent.links = code.nothing, (None,) * len(self.plan.as_child)
+        else:
+            recent.rows, recent.links = code.contribute(recent.was, now)[0], code.links(recent.was)
+            recent.was = None
+
+    def settling(self) -> Iterator[tuple[str, Recent]]:
+        """Yield the unsettled entities, for their rows and links to be brought up to date; they are settled then."""
+        changed, self.unsettled = self.unsettled, {}
+        self._dirty.update(dict.fromkeys(changed))
+        yield from changed.items()
 
     def forget(self, entity_id: str) -> None:
         """Drop an entity."""
-        self._recent.pop(entity_id, None)
+        self.recent.pop(entity_id, None)
         self.packed.pop(entity_id, None)
-        self._dirty.add(entity_id)
+        self._dirty[entity_id] = None
 
     def seal(self) -> list[tuple[bytes, bytes | None]]:
         """Pack the changed entities and return their records; keep the objects of the last `_RECENT` used."""
-        encode, recent, packed = self.plan.codec.encode, self._recent, self.packed
+        encode, recent, packed = self.plan.codec.encode, self.recent, self.packed
         prefix = f"{self.key}/"
         records: list[tuple[bytes, bytes | None]] = []
         for name in self._dirty:
@@ -101,7 +109,11 @@ class StoredEntities:
             if value is not None:
                 packed[name] = value
             records.append(((prefix + name).encode(), value))
-        self._dirty.clear()
         if len(recent) > _RECENT:
-            self._recent = dict(islice(recent.items(), len(recent) - _RECENT, None))
+            # What has just changed is the likeliest to change again: it stands last.
+            for name in self._dirty:
+                if name in recent:
+                    recent[name] = recent.pop(name)
+            self.recent = dict(islice(recent.items(), len(recent) - _RECENT, None))
+        self._dirty.clear()
         return records

@@ -13,12 +13,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from metrics.calendar import Window, bounds
-from metrics.cells import decode_sums
 from metrics.currency import Rate, Rates
 from metrics.evaluate import Context, GreatestAge, Result
 from metrics.plan import NOW, Plan, SeriesPlan
 from metrics.plans import PlanRecord, Plans
-from metrics.records import PROGRESS, REFERENCE, cells_key
+from metrics.records import PROGRESS, REFERENCE, Cells, cells_key, decode_cells
 from metrics.windows import Dims, RunningWindows
 
 _decode = msgspec.msgpack.Decoder().decode
@@ -60,7 +59,7 @@ class View:
             )
             for i, c in plan.cuboids.items()
         }
-        self._latest: dict[int, dict[bytes, list[int]]] = defaultdict(dict)
+        self._latest: dict[int, dict[bytes, Cells]] = defaultdict(dict)
         self._references: dict[str, dict[tuple[int, str], Mapping[str, Any]]] = {
             k: {} for k, s in plan.declarations.sources.items() if s.broadcast
         }
@@ -93,21 +92,23 @@ class View:
         else:
             table = self._tables.get(kind)
             if table is not None:
-                self._cell(table, shard, key, parts, value)
+                self._pane(table, shard, key, parts[1], value)
 
-    def _cell(self, table: RunningWindows, shard: int, key: bytes, parts: list[Any], value: bytes | None) -> None:
+    def _pane(self, table: RunningWindows, shard: int, key: bytes, pane: int, value: bytes | None) -> None:
+        """Take the cells of a pane: what differs from the shard's last ones goes to the windows."""
         latest = self._latest[shard]
-        after = None if value is None else decode_sums(value)
-        before = latest.get(key)
-        if after is None:
-            if before is None:
-                return
-            del latest[key]
-            delta = [-b for b in before]
-        else:
+        before = latest.pop(key, {})
+        after = {} if value is None else decode_cells(value, table.cuboid.width)
+        for names, sums in after.items():
+            old = before.pop(names, None)
+            if old is None:
+                table.add(pane, names, sums)
+            elif old != sums:
+                table.add(pane, names, [a - b for a, b in zip(sums, old, strict=True)])
+        for names, old in before.items():
+            table.add(pane, names, [-b for b in old])
+        if after:
             latest[key] = after
-            delta = after if before is None else [a - b for a, b in zip(after, before, strict=True)]
-        table.add(parts[1], tuple(parts[2:]), delta)
 
     def _refer(self, shard: int, source: str, entity_id: str, value: bytes | None) -> None:
         records = self._references.get(source)

@@ -58,6 +58,7 @@ def run_worker(settings: Settings, plan: Plan) -> int:
     except WorkerError as error:
         sys.stderr.write(f"salespulse worker: {error}\n")
         return 1
+    gc.freeze()
     gc.disable()  # `Shards.collect_garbage_for_ever` does it
     app, shards = create_app(settings, plan, clock_from(settings), telemetry)
     health.shards = shards

@@ -20,6 +20,7 @@ from streams.internal import decode_internal
 from streams.kafka import client_options
 from streams.recovery import read_tables
 from tests.broker import Broker
+from tests.cells import cells_in
 from tests.integration.cluster import (
     OK,
     WorkerProcess,
@@ -98,10 +99,9 @@ async def _committed_cells_are_those_of_the_committed_offsets(
         shard.apply(source, [Record(r.value, r.timestamp) for r in records])
     links = await _read(settings, settings.links_topic, partition, offsets.get((settings.links_topic, partition), 0))
     shard.apply_links(link for r in links if isinstance(link := decode_internal(r.value), Link))
-    expected = {key: value for key, value in shard.seal().cells if value is not None}
+    expected = cells_in(plan, dict(shard.seal().cells))
     tables = await read_tables(settings, [settings.cells_topic], partition)
-    committed = {k: v for k, v in tables[settings.cells_topic].items() if not k.endswith(b"progress")}
-    assert committed == expected
+    assert cells_in(plan, tables[settings.cells_topic]) == expected
 
 
 async def _read(settings: Settings, topic: str, partition: int, end: int) -> list[Any]:

@@ -14,6 +14,7 @@ from metrics.partitions import home_partition
 from metrics.plan import Plan, compile_plan
 from metrics.shard import Link, Record, Shard
 from metrics.view import View
+from tests.cells import Cell, cells_in, references_in
 from tests.properties.histories import History, Step
 from tests.properties.oracle import Answer, Key
 
@@ -77,6 +78,10 @@ class Cluster:
         for key, value in sealed.cells:
             self.view.apply(i, key, value)
         return sealed.links
+
+    def contents(self) -> list[tuple[dict[Cell, list[int]], dict[bytes, bytes | None]]]:
+        """Return the cells and the references of each shard."""
+        return [(cells_in(self.plan, records), references_in(records)) for records in self.cells]
 
     def restart(self, i: int, now: int) -> list[tuple[bytes, bytes | None]]:
         """Have another owner take over a shard from what was committed, as of `now`; return what it corrects."""

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from config.declarations import FieldType, Measure, State
 from metrics.calendar import LATEST_MS
-from metrics.cells import decode_sums
 from metrics.records import REFERENCE, cells_key
 from metrics.shard import Record
 from metrics.view import View
+from tests.cells import Cell, cells_in, references_in
 from tests.properties.cluster import Cluster, at_once, declarations, differences, grown, plan_for, readings
 from tests.properties.histories import DAY, Event, History, deliveries, histories, spell
 from tests.properties.oracle import merge, ms
@@ -98,7 +98,7 @@ def test_a_restart_at_the_same_time_corrects_nothing_and_loses_nothing(data: st.
             assert cluster.restart(i, cluster.now) == []
     live = grown(history, steps, shards)
     assert differences(live.readings(history.as_of), cluster.readings(history.as_of)) == []
-    assert cluster.cells == live.cells
+    assert cluster.contents() == live.contents()
     assert [s.size for s in cluster.shards] == [s.size for s in live.shards]
 
 
@@ -113,7 +113,7 @@ def test_a_restart_later_catches_up_with_time(data: st.DataObject) -> None:
         cluster.restart(i, later)
     cluster.commit()
     live.advance(later)
-    assert cluster.cells == live.cells
+    assert cluster.contents() == live.contents()
     assert differences(live.readings(later), cluster.readings(later)) == []
 
 
@@ -168,16 +168,14 @@ def test_the_cells_of_shards_add_up_to_those_of_one(history: History, shards: in
     assert many.readings(history.as_of) == one.readings(history.as_of)
 
 
-def _added_up(cluster: Cluster) -> dict[bytes, list[int] | bytes]:
-    sums: dict[bytes, list[int] | bytes] = {}
-    for key, value in (item for records in cluster.cells for item in records.items()):
-        if cells_key(key)[0] == REFERENCE:
-            assert key not in sums
-            sums[key] = value
-        else:
-            added = [a + b for a, b in zip(decode_sums(value), sums.get(key) or [0] * 99, strict=False)]
-            sums[key] = added
-    return {k: v for k, v in sums.items() if isinstance(v, bytes) or any(v)}
+def _added_up(cluster: Cluster) -> dict[Cell | bytes, list[int] | bytes | None]:
+    sums: dict[Cell, list[int]] = {}
+    references: dict[bytes, bytes | None] = {}
+    for records in cluster.cells:
+        for cell, added in cells_in(cluster.plan, records).items():
+            sums[cell] = [a + b for a, b in zip(added, sums.get(cell) or [0] * len(added), strict=True)]
+        references |= references_in(records)
+    return {**{cell: added for cell, added in sums.items() if any(added)}, **references}
 
 
 @HALF
@@ -205,7 +203,7 @@ def test_a_batch_folds_to_what_its_events_fold_to_one_by_one(seed: int, count: i
     for event in events:
         one_by_one.apply([event])
     at_a_time.apply(events)
-    assert at_a_time.cells == one_by_one.cells
+    assert at_a_time.contents() == one_by_one.contents()
 
 
 def _deal(number: int, chance: random.Random, now: int) -> Event:

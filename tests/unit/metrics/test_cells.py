@@ -1,14 +1,15 @@
 """Cells: exact sums of any size, folded by columns or one by one, and dropped when no window reaches them."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 import pytest
 
 from metrics.calendar import MINUTE, BusinessCalendar, Window, bounds, parse_instant
-from metrics.cells import Retention, decode_sums, encode_sums
-from metrics.records import REFERENCE, cells_key
+from metrics.cells import Retention
+from metrics.records import cells_key, decode_cells, encode_cells
 from metrics.shard import Shard
+from tests.cells import Cell, cells_in
 from tests.unit.metrics.samples import DAY, NOON, Event, event, plan, record, result, told
 
 HOUR = 3_600_000
@@ -17,7 +18,9 @@ AMSTERDAM = BusinessCalendar("Europe/Amsterdam")
 
 @pytest.mark.parametrize("sums", [[0], [1, -1], [2**63 - 1, -(2**63)], [2**64, 1], [-(2**70), 0, 3]])
 def test_sums_of_any_size_are_packed_and_unpacked(sums: list[int]) -> None:
-    assert decode_sums(encode_sums(sums)) == sums
+    rows = [["a", 7, *sums], ["b", -1, *sums]]
+    assert decode_cells(encode_cells(rows), 2) == {("a", 7): sums, ("b", -1): sums}
+    assert decode_cells(encode_cells([sums]), 0) == {(): sums}
 
 
 def test_an_amount_beyond_64_bits_is_exact() -> None:
@@ -36,12 +39,8 @@ def test_many_large_amounts_in_one_batch_are_exact() -> None:
     assert result(core.view, "revenue", "7d").value == 100 * 2_000 * 10**15
 
 
-def cells(shard: Shard) -> dict[bytes, list[int]]:
-    return sums(dict(shard.seal().cells))
-
-
-def sums(records: Mapping[bytes, bytes | None]) -> dict[bytes, list[int]]:
-    return {k: decode_sums(v) for k, v in records.items() if v is not None and cells_key(k)[0] != REFERENCE}
+def cells(shard: Shard) -> dict[Cell, list[int]]:
+    return cells_in(plan(), dict(shard.seal().cells))
 
 
 def deals(count: int, chance: random.Random) -> Iterator[Event]:
@@ -65,7 +64,7 @@ def test_columns_fold_as_one_by_one() -> None:
     for made in history:
         singly.apply("deal", [record(made)])
         sealed.update(singly.seal().cells)
-    assert cells(columns) == sums(sealed)
+    assert cells(columns) == cells_in(plan(), sealed)
 
 
 @pytest.mark.parametrize(
@@ -123,5 +122,5 @@ def test_old_panes_are_dropped_and_taking_them_out_again_changes_nothing() -> No
 def test_what_is_too_old_on_arrival_is_left_out_and_counted(count: int) -> None:
     shard = Shard(plan(), NOON + 800 * DAY)
     shard.apply("deal", [record(event("deal", f"d{i}")) for i in range(count)])
-    assert {plan().cuboids[cells_key(key)[0]].tier for key in cells(shard)} == {"stock"}
+    assert {plan().cuboids[key[0]].tier for key in cells(shard)} == {"stock"}
     assert shard.too_old > 0

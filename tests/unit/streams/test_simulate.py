@@ -1,11 +1,9 @@
 from collections import Counter
 from datetime import datetime
 from functools import cache
-from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import msgspec
 import pytest
 
 from streams.envelope import TOPICS, Event, format_instant, parse_instant, source_of
