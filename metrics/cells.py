@@ -22,13 +22,13 @@ DAYS_KEPT = 2 * 365 + 1
 _CUTOFF_STEP_MS = 10 * MINUTE_MS
 NUMERIC_HIDDEN = ("bucket", "instant")
 INSTANT_PANE_MS = HOUR_MS
-"""Stocks have one pane, but those of instants one an hour of them: a pane is written whole when one of its cells changes."""
+"""Stocks have one pane, but those of instants one an hour: a pane is written whole when one of its cells changes."""
 _SAFE_SUM = 2**62
 _FEW_ROWS = 32
 """Up to so many rows the plain fold costs less than the grouped sums, which cost some for each cuboid."""
 
 RowKey = int | tuple[int, ...]
-"""A cell within its pane: the codes of its dimension values, and its hidden value; a single one stands without tuple."""
+"""A cell within its pane: the codes of its dimension values and its hidden value; a single one needs no tuple."""
 _PANE_AND_NUMBER = 2
 
 
@@ -158,7 +158,7 @@ class CuboidCells:
         if not len(keys[0]):
             return
         if len(keys) > 1 and not (self._numeric_hidden and len(keys) == _PANE_AND_NUMBER):
-            # A pane and a code are both below 2**31, so one integer sorts as both; a bucket or an instant is not a code.
+            # A pane and a code are below 2**31, so one integer sorts as both; a bucket or an instant is no code.
             order = np.lexsort([*keys[:1:-1], (keys[0] << 32) | keys[1]])
         else:
             order = np.lexsort(keys[::-1])
@@ -184,7 +184,8 @@ class CuboidCells:
 
     def _add_sums(self, panes: Sequence[int], rows: Iterable[RowKey], sums: list[list[int]]) -> None:
         """Add sums, which come pane by pane, to the cells."""
-        current, cells = -1, {}  # type: int, dict[RowKey, list[int]]
+        current = -1
+        cells: dict[RowKey, list[int]] = {}
         for pane, row, *delta in zip(panes, rows, *sums, strict=False):
             if pane != current:
                 current, cells = pane, self.panes.setdefault(pane, {})

@@ -19,7 +19,7 @@ from metrics.calendar import parse_instant
 MAX_AMOUNT_MINOR = 10**15
 """Amounts above are refused: with it, the sums of one flush stay far inside 64 bits."""
 _MAX_INTEGER = 2**53
-_MEMO_SIZE = 200_000
+_MEMO_SIZE = 20_000
 _MAX_DIGITS = 30
 
 OrderKey = tuple[int, int, str]

@@ -47,7 +47,7 @@ def cells_key(key: bytes) -> list[Any]:
 def encode_cells(rows: list[list[Any]]) -> bytes:
     """Return the record of a pane: [dimension values..., hidden value, sums...] of each cell.
 
-    Where a sum is too large for msgpack's integers, the rows stand in a list of their own and large sums as their digits.
+    Where a sum is too large for msgpack's integers, the rows stand in a list of their own, large sums as their digits.
     """
     try:
         return _encode(rows)

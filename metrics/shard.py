@@ -143,12 +143,13 @@ class Shard:
             recent = open_(entity_id)
             old = recent.entity
             if op == "put" and (old is None or (old.overrides is None and key > old.key)):
-                new, outcome = Entity(key, data, children=old and old.children), "applied"
+                merged: Entity | None = Entity(key, data, children=old and old.children)
+                outcome = "applied"
             else:
-                new, outcome = merge(schema, old, event)
+                merged, outcome = merge(schema, old, event)
             outcomes.append(outcome)
-            if new is not None:
-                recent.entity = new
+            if merged is not None:
+                recent.entity = merged
                 unsettled[entity_id] = recent
             if repeat_links and stored.plan.as_child:
                 self._send_links(stored, entity_id, recent, repeat=True)

@@ -18,7 +18,7 @@ Records = list[ConsumerRecord]
 def batches_of(topics: frozenset[str], limit: int) -> type[DefaultSchedulingStrategy]:
     """Return a scheduler that delivers the records of `topics` in lists of at most `limit`, partitions in turn."""
 
-    class Batches(DefaultSchedulingStrategy):  # type: ignore[misc] # faust has no usable types
+    class Batches(DefaultSchedulingStrategy):
         def iterate(self, records: Mapping[Any, Records]) -> Iterator[tuple[Any, Any]]:
             ours = {tp: batch for tp, batch in records.items() if tp.topic in topics}
             yield from super().iterate({tp: batch for tp, batch in records.items() if tp not in ours})
@@ -35,7 +35,7 @@ def batches_of(topics: frozenset[str], limit: int) -> type[DefaultSchedulingStra
     return Batches
 
 
-class RawBatch(faust.Schema):  # type: ignore[misc] # faust has no usable types
+class RawBatch(faust.Schema):
     """A schema that leaves the list of records as it is."""
 
     def loads_key(self, app: Any, message: Any, **_: Any) -> None:

@@ -168,14 +168,14 @@ def test_the_cells_of_shards_add_up_to_those_of_one(history: History, shards: in
     assert many.readings(history.as_of) == one.readings(history.as_of)
 
 
-def _added_up(cluster: Cluster) -> dict[Cell | bytes, list[int] | bytes | None]:
+def _added_up(cluster: Cluster) -> tuple[dict[Cell, list[int]], dict[bytes, bytes | None]]:
     sums: dict[Cell, list[int]] = {}
     references: dict[bytes, bytes | None] = {}
     for records in cluster.cells:
         for cell, added in cells_in(cluster.plan, records).items():
             sums[cell] = [a + b for a, b in zip(added, sums.get(cell) or [0] * len(added), strict=True)]
         references |= references_in(records)
-    return {**{cell: added for cell, added in sums.items() if any(added)}, **references}
+    return {cell: added for cell, added in sums.items() if any(added)}, references
 
 
 @HALF
