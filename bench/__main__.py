@@ -1,10 +1,12 @@
 """`python -m bench`: measure end to end; `python -m bench core`: the pure core alone."""
 
 import pstats
+import signal
 import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
 import click
 from rich.console import Console
@@ -133,5 +135,10 @@ def core(
     _keep(result, found.ratios(), json_file or _result_file("core"), compare=compare, baseline=write_baseline)
 
 
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(1)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _end)  # so that the children are ended, too
     bench()

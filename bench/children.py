@@ -18,6 +18,7 @@ from config.settings import Settings
 ROOT = Path(__file__).parents[1]
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 30.0
+_RESULT_SECONDS = 300.0
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 _OK = 200
 
@@ -107,7 +108,10 @@ class Child:
 
     def result(self) -> dict[str, Any]:
         """Wait for its end; return the JSON that it wrote."""
-        output, _ = self.process.communicate()
+        try:
+            output, _ = self.process.communicate(timeout=_RESULT_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise self.error(f"gave no result within {_RESULT_SECONDS:.0f} s") from None
         if self.process.returncode or not output:
             raise self.error(f"ended with exit code {self.process.returncode}")
         result: dict[str, Any] = msgspec.json.decode(output.splitlines()[-1])  # Faust greets first

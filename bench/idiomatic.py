@@ -19,6 +19,7 @@ from bench.feed import PARTITIONS
 from config.settings import Settings
 
 _MINUTE = 16
+_DIMENSIONS = ("team", "rep", "product")
 
 
 class SaleContent(faust.Record):
@@ -35,6 +36,16 @@ class Sale(faust.Record):
     """A sale in its envelope."""
 
     data: SaleContent
+
+
+def app_id(settings: Settings) -> str:
+    """Return the name of the app, which its changelog topics begin with."""
+    return f"{settings.app_id}-idiomatic"
+
+
+def changelogs(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the tables' changelog topics."""
+    return tuple(f"{app_id(settings)}-by_{dimension}-changelog" for dimension in _DIMENSIONS)
 
 
 def _cpu_seconds() -> float:
@@ -56,7 +67,7 @@ def main() -> None:
     """Run until the events are counted."""
     settings, wanted = Settings(), int(sys.argv[1])
     app = faust.App(
-        f"{settings.app_id}-idiomatic",
+        app_id(settings),
         broker=f"kafka://{settings.kafka}",
         consumer_auto_offset_reset="earliest",
         topic_partitions=PARTITIONS,
@@ -65,7 +76,7 @@ def main() -> None:
         datadir=str(Path(tempfile.gettempdir()) / settings.app_id),
     )
     topic = app.topic(settings.input_topic("sales"), value_type=Sale, value_serializer="json")
-    tables = [app.Table(f"by_{d}", default=lambda: [0, 0]) for d in ("team", "rep", "product")]
+    tables = [app.Table(f"by_{d}", default=lambda: [0, 0]) for d in _DIMENSIONS]
 
     @app.agent(topic)
     async def count(stream: Any) -> None:

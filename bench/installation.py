@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 from bench.feed import PARTITIONS, Feed
@@ -20,6 +20,7 @@ from streams.recovery import read_tables
 from tests.broker import free_port
 
 _POLL_SECONDS = 0.1
+_SHOWN_SECONDS = 2.0
 Offsets = dict[TopicPartition, int]
 
 
@@ -34,6 +35,22 @@ def fresh_settings(kafka: str, workload: Workload, events: int) -> Settings:
         clock=workload.ends_at(events).isoformat(),
         worker_http_port=free_port(),
     )
+
+
+async def make_compacted(settings: Settings, names: tuple[str, ...]) -> None:
+    """Make compacted topics, and give the broker a moment to show them.
+
+    Faust makes the changelogs of its tables by itself, but an agent that is quicker than the cluster's metadata fails
+    with `PartitionsMismatch` again and again.
+    """
+    admin: Any = AIOKafkaAdminClient(**client_options(settings))
+    await admin.start()
+    try:
+        policy = {"cleanup.policy": "compact"}
+        await admin.create_topics([NewTopic(name, PARTITIONS, 1, topic_configs=policy) for name in names])
+        await asyncio.sleep(_SHOWN_SECONDS)
+    finally:
+        await admin.close()
 
 
 async def wait_until_committed(

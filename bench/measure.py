@@ -10,7 +10,8 @@ import msgspec
 
 from bench.children import Child
 from bench.feed import Feed, feed_of
-from bench.installation import committed_totals, fresh_settings, wait_until_committed
+from bench.idiomatic import changelogs
+from bench.installation import committed_totals, fresh_settings, make_compacted, wait_until_committed
 from bench.totals import differences
 from bench.workloads import W1, Workload
 from config.settings import Settings
@@ -104,6 +105,7 @@ def _floor(settings: Settings, workload: Workload, feed: Feed, folder: Path) -> 
 
 
 def _idiomatic(settings: Settings, events: int, folder: Path) -> Measured:
+    asyncio.run(make_compacted(settings, changelogs(settings)))
     log = folder / f"{settings.app_id}.idiomatic.log"
     with Child("bench.idiomatic", [str(events)], settings, log) as child:
         result = child.result()

@@ -1,6 +1,6 @@
 """The plan: declarations compiled into sources that contribute, cubes that hold, and nodes that read."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
@@ -84,6 +84,11 @@ class SeriesPlan:
     """Per dimension, the only values that the KPI can have."""
 
     @property
+    def min_samples(self) -> int:
+        """Fewer samples than this give no reading; ratios look to it themselves."""
+        return self.kpi.min_samples if isinstance(self.node, Mean | Quantile) else 0
+
+    @property
     def rounds_to_minor(self) -> bool:
         """Whether the reading is an amount of money, rounded to the minor unit, and not a mean of amounts."""
         return self.kpi.unit == "money" and isinstance(self.node, MoneyTotal)
@@ -107,6 +112,8 @@ class Plan:
     series: tuple[SeriesPlan, ...]
     incomplete: dict[str, int]
     """The cuboid that counts incomplete entities, by source."""
+    money_counts: tuple[Ref, ...]
+    """The numbers of records behind the sums of money, in total; the same one may come several times."""
 
     @property
     def minutes_kept_ms(self) -> int:
@@ -139,6 +146,7 @@ class _Builder:
     cubes: dict[CubeKey, Cube] = field(default_factory=dict)
     asked: list[_Asked] = field(default_factory=list)
     codes: Codes = field(default_factory=Codes)
+    money_counts: list[Ref] = field(default_factory=list)
     with_money: set[tuple[str, str | None]] = field(default_factory=set)
     """The (source, time field) pairs whose cells are split by currency; the time field is None for stocks."""
 
@@ -153,7 +161,7 @@ class _Builder:
         incomplete = {s.key: self._incomplete(s) for s in self.declarations.sources.values() if not s.broadcast}
         for cube in self.cubes.values():
             cube.close()
-        cuboids = {c.id: c for cube in self.cubes.values() for c in cube.cuboids}
+        cuboids = _by_id(c for cube in self.cubes.values() for c in cube.cuboids)
         windows: dict[int, set[Window]] = {i: set() for i in cuboids}
         for asked in self.asked:
             self._resolve(asked, windows)
@@ -172,6 +180,7 @@ class _Builder:
             windows,
             tuple(s for s, _ in series),
             {k: r.columns[STOCK][0] for k, r in incomplete.items()},
+            tuple(self.money_counts),
         )
 
     @staticmethod
@@ -324,6 +333,9 @@ class _Builder:
             case "count":
                 return Total(ask(MeasureDef(where, "count", value)))
             case "sum" if value is not None and value.money is not None:
+                if not grain:
+                    whole = {path: condition for path, condition in where.items() if "." not in path}
+                    self.money_counts.append(ask(MeasureDef(whole)))
                 return MoneyTotal(ask(MeasureDef(where, "sum", value)))
             case "sum":
                 return Total(ask(MeasureDef(where, "sum", value)))
@@ -375,6 +387,17 @@ class _Builder:
             inputs[alias] = Shifted(inner, previous, given.window) if previous or given.window else inner
         evaluate: Callable[..., Fraction] = compile_formula(kpi.expr)
         return Formula(inputs, dict(kpi.require), evaluate)
+
+
+def _by_id(cuboids: Iterable[Cuboid]) -> dict[int, Cuboid]:
+    found: dict[int, Cuboid] = {}
+    for cuboid in cuboids:
+        if cuboid.id in found:
+            raise ValueError(
+                f"cuboids {found[cuboid.id]} and {cuboid} have the same checksum {cuboid.id}; rename a dimension of one"
+            )
+        found[cuboid.id] = cuboid
+    return found
 
 
 def _specs(kpi: Kpi) -> Iterator[Measure | State | MeasureSpec | StateSpec]:

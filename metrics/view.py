@@ -4,7 +4,7 @@ Shards send the absolute value of each changed cell, so the newest per (cell, sh
 effect. A tick re-reads only the series whose sums, period, rates, plans or label values changed.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from fractions import Fraction
@@ -12,13 +12,13 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from metrics.calendar import Window, bounds
+from metrics.calendar import MINUTE, Window, bounds
 from metrics.currency import Rate, Rates
-from metrics.evaluate import Context, GreatestAge, Result
+from metrics.evaluate import Context, Result
 from metrics.plan import NOW, Plan, SeriesPlan
 from metrics.plans import PlanRecord, Plans
 from metrics.records import PROGRESS, REFERENCE, Cells, cells_key, decode_cells
-from metrics.windows import Dims, RunningWindows
+from metrics.windows import Accumulators, Dims, RunningWindows
 
 _decode = msgspec.msgpack.Decoder().decode
 
@@ -68,6 +68,13 @@ class View:
         self._plans = Plans()
         self._day = -1
         self._readers = self._index()
+        self._ageing = {
+            series for (table, _), readers in self._readers.items() for series in readers if self._ages(table)
+        }
+        """The series windows whose values change with T alone."""
+
+    def _ages(self, table: int) -> bool:
+        return self.plan.cuboids[table].cube.hidden == "instant"
 
     def _index(self) -> dict[tuple[int, Window], list[tuple[int, Window]]]:
         """Return which series windows read each (cuboid, window)."""
@@ -152,13 +159,7 @@ class View:
                 wanted.setdefault((i, window), set()).update(population)
         for dims in changed.values():
             dims.clear()
-        whole = {
-            (i, window): None
-            for i, series in enumerate(self.plan.series)
-            if everything or isinstance(series.node, GreatestAge)
-            for window in series.windows
-        }
-        return {**wanted, **whole}
+        return {**wanted, **dict.fromkeys(self.readings if everything else self._ageing)}
 
     def _read(self, index: int, window: Window, some: set[Dims] | None, context: Context) -> Iterator[Reading]:
         series = self.plan.series[index]
@@ -166,6 +167,8 @@ class View:
         domain = self._domain(series, some)
         for dims in domain:
             result = series.node.read(context, window, dims)
+            if result.samples is not None and 0 < result.samples < series.min_samples:
+                result = Result(None, "below_min_samples", samples=result.samples)
             if results.get(dims) != result:
                 results[dims] = result
                 yield Reading(series, window, dims, result)
@@ -226,16 +229,25 @@ class View:
                 yield source, dims[0], parts[None][0]
 
     def unconverted(self) -> dict[str, int]:
-        """Return, by currency, in how many (cell row, day) sums an amount waits for a rate, at the total grain."""
-        waiting: dict[str, int] = {}
-        for table in self._tables.values():
-            if table.cuboid.cube.hidden != "currency" or table.cuboid.grain:
-                continue
-            seen = {hidden for sums in table.sums.values() for parts in sums.values() for hidden in parts}
-            for currency, day in seen:
-                if self._rates.factor(currency, self._day if day is None else day) is None:
-                    waiting[currency] = waiting.get(currency, 0) + 1
-        return waiting
+        """Return, by currency, how many records wait for a rate: in each stock, and in each event's fullest window.
+
+        A deal that is won counts once, however many KPIs and windows it is in.
+        """
+        waiting: Counter[str] = Counter()
+        for table, column in {at for ref in self.plan.money_counts for at in ref.columns.values()}:
+            windows = self._tables[table].sums.values()
+            fullest: Counter[str] = Counter()
+            for sums in windows if self._tables[table].cuboid.tier != MINUTE else ():
+                fullest |= self._without_rate(sums.get((), {}), column)
+            waiting += fullest
+        return dict(waiting)
+
+    def _without_rate(self, parts: Mapping[Any, Accumulators], column: int) -> Counter[str]:
+        found: Counter[str] = Counter()
+        for (currency, day), sums in parts.items():
+            if self._rates.factor(currency, self._day if day is None else day) is None:
+                found[currency] += sums[column]
+        return found
 
     def all_readings(self) -> Iterator[Reading]:
         """Yield every reading as of the last tick."""

@@ -1,5 +1,6 @@
 """What the shipped catalogue does not use, declared from nothing: closed lists, bounds, stocks without a beginning."""
 
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ sources:
     topic: visits
     fields:
       seen_at: {type: timestamp, required: true}
+      left_at: {type: timestamp}
       page: {type: string}
       kind: {type: enum, values: [human, robot, unsure]}
       score: {type: integer, default: 5}
@@ -52,6 +54,18 @@ KPIS = "".join(
             "where: {kind: robot}, unit: none, windows: [1h], grains: [[], [kind]]"
         ),
         "key: visits, type: state, from: visit, agg: count, unit: none, windows: [now], grains: [[], [page]]",
+        (
+            "key: stay, type: measure, from: visit, at: seen_at, agg: [mean, p50], min_samples: 2, unit: seconds, "
+            "value: {duration: {from: seen_at, to: left_at}}, windows: [1h], grains: [[]]"
+        ),
+        (
+            "key: oldest, type: state, from: visit, agg: max, value: {age_of: seen_at}, unit: seconds, windows: [now], "
+            "grains: [[]]"
+        ),
+        (
+            "key: half_oldest, type: derived, inputs: {age: {kpi: oldest}}, expr: age / 2, unit: seconds, "
+            "windows: [now], grains: [[]]"
+        ),
         (
             "key: share, type: ratio, numerator: {kpi: high}, denominator: {kpi: people}, min_samples: 3, unit: ratio, "
             "windows: [1h], grains: [[], [kind]]"
@@ -115,6 +129,26 @@ def test_too_few_samples_make_no_ratio(core: Embedded) -> None:
     core.apply([visit(2, kind="human")], LATEST_MS)
     core.tick(NOON)
     assert counts(core, "share") == {(): 1}
+
+
+def test_too_few_samples_make_no_mean_and_no_quantile(core: Embedded) -> None:
+    core.apply([visit(0, left_at="2026-06-10T09:30:10Z")], LATEST_MS)
+    core.tick(NOON)
+    stays = [r.result for r in core.view.all_readings() if r.series.kpi.key == "stay"]
+    assert [(stay.value, stay.reason, stay.samples) for stay in stays] == [(None, "below_min_samples", 1)] * 2
+    core.apply([visit(1, left_at="2026-06-10T09:30:20Z")], LATEST_MS)
+    core.tick(NOON)
+    mean = next(r.result for r in core.view.all_readings() if (r.series.kpi.key, r.series.agg) == ("stay", "mean"))
+    assert (mean.value, mean.samples) == (15, 2)
+
+
+def test_what_is_derived_from_an_age_grows_with_it(core: Embedded) -> None:
+    core.apply([visit(0)], LATEST_MS)
+    core.tick(NOON)
+    before = counts(core, "half_oldest")[()]
+    core.tick(NOON + 10_000)
+    assert isinstance(before, Fraction)
+    assert counts(core, "half_oldest") == {(): before + 5}
 
 
 def test_closed_lists_are_there_before_any_entity(core: Embedded) -> None:
