@@ -137,11 +137,12 @@ class Shards:
         return total
 
     async def watch_lag(self) -> None:
-        """Tell the lag of each partition, every two seconds."""
+        """Tell the lag of each source partition, every two seconds; in links transaction markers would pass for lag."""
+        sources = self._topics - {self._settings.links_topic}
         while True:
             await asyncio.sleep(2.0)
             for owned in list(self._owned.values()):
-                for topic in self._topics:
+                for topic in sources:
                     position = owned.position(topic)
                     if position is not None:
                         end = self._app.consumer.highwater(TP(topic, owned.index)) or position
