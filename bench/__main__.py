@@ -100,10 +100,11 @@ def _print_profile(path: Path) -> None:
 def _keep(result: dict[str, object], ratios: results.Ratios, path: Path, *, compare: bool, baseline: bool) -> None:
     results.write(result, path)
     _console.print(f"written to {path}")
+    good = not compare or results.compare(ratios, _console)  # before it is replaced
     if baseline:
         results.write_baseline(ratios)
         _console.print(f"baseline written to {results.BASELINE}")
-    if compare and not results.compare(ratios, _console):
+    if not good:
         raise SystemExit(1)
 
 

@@ -62,6 +62,7 @@ def feed_of(workload: Workload, events: int) -> Feed:
     summary = path.with_suffix(".json")
     if not summary.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
+        _drop_outdated(workload)
         feed = _make(workload, events, path)
         summary.write_text(json.dumps(asdict(feed) | {"path": str(path)}))
     return Feed(**json.loads(summary.read_text()) | {"path": path})
@@ -71,6 +72,13 @@ def _fingerprint() -> str:
     """Return what changes when the events, or the loops over them, do."""
     sources = [Path(str(module.__file__)).read_bytes() for module in (mix, sales, workloads)]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
+
+
+def _drop_outdated(workload: Workload) -> None:
+    """Remove the feeds of earlier versions of the events: they are large, and never used again."""
+    for old in CACHE.glob(f"{workload.name}-*"):
+        if _fingerprint() not in old.name:
+            old.unlink()
 
 
 def _make(workload: Workload, events: int, path: Path) -> Feed:

@@ -67,8 +67,13 @@ class OwnedShard:
         await self._producer.start()
 
     async def close(self) -> None:
-        """Let go of the producer; what is not flushed is read again by the next owner."""
-        await self._producer.stop()
+        """Let go of the producer; what is not flushed is read again by the next owner.
+
+        A flush under way ends first: a transaction left open would hide what was committed after it began until the next
+        owner, or its time-out, ends it.
+        """
+        async with self.lock:
+            await self._producer.stop()
 
     def position(self, topic: str) -> int | None:
         """Return the offset of the next record of a topic, None before the first one."""

@@ -187,6 +187,9 @@ async def test_an_owner_that_was_stopped_and_wakes_up_cannot_write_any_more(sett
         await asyncio.sleep(15)  # longer than the session: the other one takes over
         workers[0].process.send_signal(signal.SIGCONT)
         await feeding
+        await asyncio.sleep(5)  # it finds out, and begins anew
+        for worker in workers:
+            await worker.until_ready()
         await wait_until_applied(settings)
         await _totals_equal(settings, events)
     finally:

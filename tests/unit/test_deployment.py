@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from ruamel.yaml import YAML
 
@@ -86,9 +87,10 @@ def test_a_dependency_is_waited_for_as_far_as_it_goes(service: tuple[str, Json])
 
 @pytest.mark.parametrize("name", OURS)
 def test_the_command_is_one_of_ours(name: str) -> None:
-    command, *rest = OURS[name]["command"]
-    assert command in main.commands
-    assert not rest or rest[0] in getattr(main.commands[command], "commands", rest)
+    name_of_command, *rest = OURS[name]["command"]
+    command = main.get_command(click.Context(main), name_of_command)
+    assert command is not None, name_of_command
+    assert not rest or rest[0] in getattr(command, "commands", rest)
 
 
 @pytest.mark.parametrize("name", OURS)
