@@ -69,7 +69,7 @@ class OwnedShard:
     async def close(self) -> None:
         """Let go of the producer; what is not flushed is read again by the next owner.
 
-        A flush under way ends first: a transaction left open would hide what was committed after it began until the next
+        A flush under way ends first: a transaction left open would hide what is committed after it until the next
         owner, or its time-out, ends it.
         """
         async with self.lock:
