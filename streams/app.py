@@ -25,7 +25,7 @@ _BEHIND_RECORDS = 5_000
 _LONGEST_FLUSH_SECONDS = 4.0
 """While a shard catches up it flushes less often: larger flushes cost less, and nobody sees its readings yet."""
 _STALE_SECONDS = 10.0
-_COLLECT_SECONDS = 30.0
+_COLLECT_SECONDS = 2.0
 _log = structlog.get_logger(__name__)
 
 
