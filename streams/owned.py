@@ -174,7 +174,7 @@ class OwnedShard:
             if batch.append(key=key, value=value, timestamp=None) is None:
                 yield await self._producer.send_batch(batch, topic, partition=partition), count
                 batch, count = self._producer.create_batch(), 0
-                batch.append(key=key, value=value, timestamp=None)
+                batch.append(key=key, value=value, timestamp=None)  # a batch takes its first record whatever its size
             count += 1
         yield await self._producer.send_batch(batch, topic, partition=partition), count
 
