@@ -14,6 +14,7 @@ import msgspec
 
 from bench.worker import PROFILE_SIGNAL
 from config.settings import Settings
+from tests.integration.cluster import environment_of
 
 ROOT = Path(__file__).parents[1]
 _READY_SECONDS = 60.0
@@ -27,19 +28,6 @@ class ChildError(RuntimeError):
     """A child process that did not do its part; the text has the end of its log."""
 
 
-def environment(settings: Settings) -> dict[str, str]:
-    """Return the environment that gives a child these settings, and no others of ours."""
-    return {
-        **{k: v for k, v in os.environ.items() if not k.startswith("SALESPULSE_")},
-        "SALESPULSE_KAFKA": settings.kafka,
-        "SALESPULSE_APP_ID": settings.app_id,
-        "SALESPULSE_TOPIC_PREFIX": settings.topic_prefix,
-        "SALESPULSE_PARTITIONS": str(settings.partitions),
-        "SALESPULSE_CLOCK": settings.clock,
-        "SALESPULSE_WORKER_HTTP_PORT": str(settings.worker_http_port),
-    }
-
-
 class Child:
     """One process, with its log in a file."""
 
@@ -51,7 +39,7 @@ class Child:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 cwd=ROOT,
-                env=environment(settings),
+                env={**environment_of(settings), "SALESPULSE_WORKER_HTTP_PORT": str(settings.worker_http_port)},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,

@@ -1,8 +1,8 @@
 """Cells: the signed integer accumulators of one shard, filled by columns.
 
 Expanding each contribution to all its grains and panes event by event is what costs; so a shard appends the changed
-rows of a flush to two lists per cube (to add, to take out) and folds them once: per cuboid one grouped sum. The
-event-by-event fold is the plain version that the tests compare with.
+rows of a flush to two lists per cube (to add, to take out) and folds them once: per cuboid one grouped sum. A few rows
+are folded one by one, which is the plain version that the tests compare the other with.
 """
 
 from collections.abc import Iterable, Iterator, Sequence

@@ -20,7 +20,6 @@ MAX_AMOUNT_MINOR = 10**15
 """Amounts above are refused: with it, the sums of one flush stay far inside 64 bits."""
 _MAX_INTEGER = 2**53
 _MEMO_SIZE = 20_000
-_MAX_DIGITS = 30
 
 OrderKey = tuple[int, int, str]
 """(version, updated_at in microseconds, event_id): the total order of the events of one entity."""
