@@ -162,7 +162,8 @@ async def test_a_worker_goes_on_by_itself_after_a_minute_without_broker(private_
         await produce(settings, events[:3_000])
         await asyncio.to_thread(private_broker.kill)
         said = await worker.until_ready(ready=False, within=30)
-        assert "flush" in said or "broker" in said
+        # A flush that failed, one that is overdue, or the process begun anew already: whichever is asked first.
+        assert any(reason in said for reason in ("crashed", "flush", "broker"))
         await asyncio.sleep(OUTAGE_SECONDS)
         await asyncio.to_thread(private_broker.start)
         await worker.until_ready()

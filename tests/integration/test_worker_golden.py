@@ -39,6 +39,8 @@ async def test_every_value_comes_out_of_two_workers(
     await make_topics(settings)
     workers = [WorkerProcess(settings, tmp_path / f"worker-{i}.log") for i in range(2)]
     try:
+        for worker in workers:  # else the first one may have done all the work before the second one joins
+            await worker.until_ready()
         await produce(settings, arrange(arrived))
         await wait_until_applied(settings)
         found = compare(results_of(await committed_view(settings, parse_instant(as_of))), as_of, declarations)
