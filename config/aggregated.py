@@ -1,18 +1,21 @@
-"""What a KPI aggregates over entities: one form for measures, states, sides of ratios and bases of conversions."""
+"""What a KPI is made of: aggregates over entities, memberships of populations, plans, and other KPIs."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from config.declarations import (
     Aggregate,
     Conversion,
-    DurationValue,
+    Derived,
+    DerivedInput,
     Kpi,
     Measure,
     MeasureSpec,
+    Membership,
+    PlanInput,
     Ratio,
+    Share,
     Side,
-    Source,
     State,
     StateSpec,
     Unit,
@@ -20,11 +23,7 @@ from config.declarations import (
     Where,
 )
 from config.document import Loc
-from config.fields import Found, check_field, check_where, find
-from config.known import Known
-from config.parse import did_you_mean, not_computed
-
-_QUANTILES = {"p50", "p90", "p95", "p99"}
+from config.fields import Fields
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,8 @@ class Aggregated:
     aggs: tuple[Aggregate, ...]
     value: Value | None
     at: str | None = None
+    per: str | None = None
+    then: str | None = None
 
     @property
     def unit(self) -> Unit:
@@ -47,158 +48,121 @@ class Aggregated:
             return "money"
         return "seconds" if self.value.duration or self.value.age_of else "none"
 
-    def check(self, known: Known) -> Iterator[Found]:
-        """Yield every fault of the aggregate itself."""
-        if self.source not in known.sources_at:
-            wrong = f"source `{self.source}` is not declared{did_you_mean(self.source, known.sources_at)}"
-            yield (*self.loc, "from"), wrong
-        source = known.sources.get(self.source)
-        yield from self._aggs()
-        if source is None:
-            return
-        if source.broadcast:
-            yield (
-                (*self.loc, "from"),
-                f"source `{source.key}` is broadcast and has no aggregates; name a source of events",
-            )
-        if self.at is not None:
-            yield from _at(source, self.at, (*self.loc, "at"))
-        yield from check_where(source, self.where, (*self.loc, "where"), in_list=True)
-        if self.value:
-            yield from _value(source, self.value, (*self.loc, "value"))
-        yield from self._where_items(source)
-
-    def items_of(self, source: Source) -> str | None:
-        """Return the list field whose items are aggregated, or None for the entities themselves."""
-        use = find(source, self.value.money or "") if self.value else None
-        return use.items_of if use else None
-
-    def _aggs(self) -> Iterator[Found]:
-        loc = (*self.loc, "agg")
-        if len(set(self.aggs)) != len(self.aggs) or not self.aggs:
-            yield loc, f"`agg` is `[{', '.join(self.aggs)}]`; list at least one aggregate, and each of them once"
-        valued = [agg for agg in self.aggs if agg != "count"]
-        if self.value is None and valued:
-            yield loc, f"`agg: {valued[0]}` needs a `value`; say what is aggregated, or write `agg: count`"
-        if self.value is not None and not valued:
-            yield (
-                (*self.loc, "value"),
-                "`agg: count` counts entities and takes no `value`; remove it or use another aggregate",
-            )
-        if len({*self.aggs} & {"sum", "count"}) and len(self.aggs) > 1:
-            yield loc, "sum and count have a unit of their own; declare them as a KPI each"
-        for agg in self.aggs:
-            yield from ((loc, wrong) for wrong in [self._refused(agg)] if wrong)
-
-    def _refused(self, agg: Aggregate) -> str | None:
-        value = self.value or Value(number="")
-        if agg == "count_distinct":
-            return not_computed("`agg: count_distinct`")
-        return self._refused_age(agg) if value.age_of else self._refused_value(agg, value)
-
-    def _refused_age(self, agg: Aggregate) -> str | None:
-        if self.at is not None:
-            return "`value.age_of` is an age as of T; use it in a `state`, or `duration` here"
-        return None if agg == "max" else not_computed(f"`agg: {agg}` of an age")
-
-    def _refused_value(self, agg: Aggregate, value: Value) -> str | None:
-        if agg in {"min", "max"}:
-            return not_computed(f"`agg: {agg}` of anything but an age in a `state` (there: max)")
-        if agg == "mean" and value.money:
-            return "a mean of money is the ratio of a sum and a count, each with its currencies; declare a `ratio`"
-        if agg in _QUANTILES and not value.duration:
-            return not_computed(f"`agg: {agg}` of anything but a duration")
-        return None
-
-    def _where_items(self, source: Source) -> Iterator[Found]:
-        items = self.items_of(source)
-        for path in self.where:
-            use = find(source, path)
-            if use and use.items_of and use.items_of != items:
-                wrong = (
-                    f"condition on `{path}` picks items of `{use.items_of}`, whose values are not what is aggregated"
-                )
-                yield (*self.loc, "where", path), f"{wrong}; take a value of `{use.items_of}` or remove the condition"
+    def items_of(self, fields: Fields) -> str | None:
+        """Return the list whose items are aggregated, or None for the entities themselves."""
+        paths = (self.at, self.value.money if self.value else None)
+        uses = [fields.find(path) for path in paths if path]
+        return next((use.items_of for use in uses if use and use.items_of), None)
 
 
-def aggregates(kpi: Kpi) -> Iterator[Aggregated]:
-    """Yield what a KPI aggregates by itself, and not through another KPI."""
+@dataclass(frozen=True)
+class Part:
+    """One of the things that a KPI is made of: an aggregate, another KPI, members of a population, or a plan."""
+
+    name: str
+    """What a fault calls it."""
+    loc: Loc
+    refers_at: Loc
+    """Where it names the KPI, population or plan."""
+    aggregated: Aggregated | None = None
+    kpi: str | None = None
+    population: str | None = None
+    output: str = "end"
+    """Of a population: at which end of the window its members are counted, or how both are compared; `now` for T."""
+    plan: PlanInput | None = None
+    broadcast: tuple[str, ...] = ()
+    window: str | None = None
+    offset: str | None = None
+
+
+def parts(kpi: Kpi) -> Iterator[Part]:
+    """Yield what a KPI is made of, in the order of its declaration."""
     match kpi:
-        case Measure():
-            yield Aggregated((), kpi.from_, kpi.where, kpi.aggs, kpi.value, kpi.at)
-        case State():
-            yield Aggregated((), kpi.from_, kpi.where, kpi.aggs, kpi.value)
-        case Conversion():
-            yield Aggregated(("base",), kpi.base.from_, kpi.base.where, ("count",), None, kpi.base.at)
         case Ratio():
-            for _, side, loc in sides(kpi):
-                yield from inline(side, loc)
+            yield from (_part(f"`{name}`", (name,), side) for name, side in sides(kpi))
+        case Derived():
+            inputs = kpi.inputs.items()
+            yield from (_part(f"input `{alias}`", ("inputs", alias), given) for alias, given in inputs)
+        case Share():
+            members = kpi.members
+            at: Loc = "members", "population"
+            yield Part("`members`", ("members",), at, population=members.population, output=members.at)
+            yield Part("`actual`", ("actual",), ("actual", "kpi"), kpi=kpi.actual.kpi)
+            yield Part("`plan`", ("plan",), ("plan",), plan=kpi.plan)
+        case _:
+            yield _whole(kpi)
 
 
-def sides(ratio: Ratio) -> Iterator[tuple[str, Side, Loc]]:
-    """Yield the sides of a ratio with their names and places."""
+def _whole(kpi: Measure | State | Conversion | Membership) -> Part:
+    """Return the one part of a KPI that has no other."""
+    name = f"type `{kpi.type}`"
+    if isinstance(kpi, Membership):
+        return Part(name, (), ("population",), population=kpi.population, output=kpi.output)
+    if isinstance(kpi, State) and kpi.active is not None:
+        return Part(name, (), ("active",), population=kpi.active, output="now")
+    if isinstance(kpi, Conversion):
+        base = kpi.base
+        spec = Aggregated(("base",), base.from_, base.where, ("count",), None, base.at)
+    elif isinstance(kpi, State):
+        spec = Aggregated((), kpi.from_, kpi.where, kpi.aggs, kpi.value)
+    else:
+        spec = Aggregated((), kpi.from_, kpi.where, kpi.aggs, kpi.value, kpi.at, kpi.per, kpi.then)
+    return Part(name, (), (), aggregated=spec)
+
+
+def sides(ratio: Ratio) -> Iterator[tuple[str, Side]]:
+    """Yield the sides of a ratio with their names."""
     for name, side in (("numerator", ratio.numerator), ("minus", ratio.minus), ("denominator", ratio.denominator)):
         if side is not None:
-            yield name, side, (name,)
+            yield name, side
 
 
-def inline(side: Side, loc: Loc) -> Iterator[Aggregated]:
-    """Yield what a side aggregates by itself."""
+def _part(name: str, loc: Loc, given: Side | DerivedInput) -> Part:
+    part = Part(name, loc, (*loc, "kpi"), aggregated=_aggregated(given, loc), kpi=given.kpi)
+    if given.membership:
+        members = given.membership
+        at = (*loc, "membership", "population")
+        part = replace(part, refers_at=at, population=members.population, output=members.output)
+    if isinstance(given, Side):
+        return replace(part, broadcast=given.broadcast)
+    if given.plan:
+        part = replace(part, refers_at=(*loc, "plan"), plan=given.plan)
+    return replace(part, window=given.window, offset=given.offset)
+
+
+def _aggregated(given: Side | DerivedInput, loc: Loc) -> Aggregated | None:
     spec: MeasureSpec | StateSpec
-    if side.measure:
-        spec = side.measure
-        yield Aggregated((*loc, "measure"), spec.from_, spec.where, (spec.agg,), spec.value, spec.at)
-    if side.state:
-        spec = side.state
-        yield Aggregated((*loc, "state"), spec.from_, spec.where, (spec.agg,), spec.value)
+    if given.measure:
+        spec = given.measure
+        return Aggregated(
+            (*loc, "measure"), spec.from_, spec.where, (spec.agg,), spec.value, spec.at, spec.per, spec.then
+        )
+    if given.state:
+        spec = given.state
+        return Aggregated((*loc, "state"), spec.from_, spec.where, (spec.agg,), spec.value)
+    return None
 
 
-def _at(source: Source, at: str, loc: Loc) -> Iterator[Found]:
-    use = find(source, at)
-    if use and use.type.type == "date" and not use.items_of:
-        yield loc, not_computed(f"`at: {at}`, a date,")
-    else:
-        yield from check_field(source, at, {"timestamp", "date"}, loc)
+def used_kpis(kpi: Kpi) -> list[str]:
+    """Return the keys of the KPIs that `kpi` is made of."""
+    return [part.kpi for part in parts(kpi) if part.kpi]
 
 
-def _value(source: Source, value: Value, loc: Loc) -> Iterator[Found]:
-    for later in ("per_month", "latest"):
-        if getattr(value, later) is not None:
-            yield (*loc, later), not_computed(f"`value.{later}`")
-    if value.money:
-        yield from check_field(source, value.money, {"money"}, (*loc, "money"), in_list=True)
-        if source.currency is None:
-            wrong = f"source `{source.key}` has no `currency` for the amounts of `{value.money}`"
-            yield (*loc, "money"), f"{wrong}; declare the field that has it"
-    if value.weight:
-        yield from _weight(source, value.weight, (*loc, "weight"))
-    if value.number:
-        yield from _number(source, value.number, (*loc, "number"))
-    if value.age_of:
-        yield from check_field(source, value.age_of, {"timestamp"}, (*loc, "age_of"))
-    if value.duration:
-        yield from check_duration(source, value.duration, (*loc, "duration"))
+def leaves(
+    kpi: Kpi, grain: tuple[str, ...], kpis: Mapping[str, Kpi], above: tuple[str, ...] = ()
+) -> Iterator[tuple[Part, tuple[str, ...]]]:
+    """Yield all that `kpi` is made of in the end, each with the dimensions of `grain` that it is grouped by.
 
-
-def check_duration(source: Source, duration: DurationValue, loc: Loc) -> Iterator[Found]:
-    """Yield what keeps the ends of a duration from being instants of the entity."""
-    for index, start in enumerate(duration.starts):
-        part: Loc = ("from",) if isinstance(duration.from_, str) else ("from", index)
-        yield from check_field(source, start, {"timestamp"}, (*loc, *part))
-    yield from check_field(source, duration.to, {"timestamp"}, (*loc, "to"))
-
-
-def _weight(source: Source, path: str, loc: Loc) -> Iterator[Found]:
-    use = find(source, path)
-    if use and use.type.type == "decimal" and path not in source.derived:
-        yield loc, not_computed(f"a `weight` that is not derived, as `{path}` is not,")
-    else:
-        yield from check_field(source, path, {"decimal"}, loc)
-
-
-def _number(source: Source, path: str, loc: Loc) -> Iterator[Found]:
-    use = find(source, path)
-    if use and use.type.type == "decimal":
-        yield loc, not_computed(f"`value.number` of the decimal field `{path}`")
-    else:
-        yield from check_field(source, path, {"integer", "decimal"}, loc)
+    Of a share these are its members: what they are compared by has another grain. `above` are the KPIs that were come
+    through.
+    """
+    if kpi.key in above:
+        return
+    for part in parts(kpi):
+        own = tuple(dimension for dimension in grain if dimension not in part.broadcast)
+        if isinstance(kpi, Share) and part.population is None:
+            continue
+        if part.kpi is None:
+            yield part, own
+        elif part.kpi in kpis:
+            yield from leaves(kpis[part.kpi], own, kpis, (*above, kpi.key))

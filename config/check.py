@@ -2,17 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 
-from config.check_grains import used_kpis
+from config.aggregated import used_kpis
 from config.check_kpi import check_kpi
+from config.check_metrics import check_alerts, check_metrics
+from config.check_population import check_population
 from config.check_source import check_source
-from config.declarations import Conversion, Kpi, Measure, Ratio, State
 from config.document import Place
 from config.faults import Fault
 from config.fields import Found
 from config.known import Known
 from config.parse import did_you_mean
-
-_ENDS = {"money": "_money", "seconds": "_seconds", "ratio": "_ratio", "none": ""}
 
 
 def check(known: Known) -> list[Fault]:
@@ -20,11 +19,13 @@ def check(known: Known) -> list[Fault]:
     faults: list[Fault] = []
     for key, source in known.sources.items():
         faults += _placed(known.sources_at[key], f"source `{key}`", check_source(source, known))
+    for key, population in known.populations.items():
+        faults += _placed(known.populations_at[key], f"population `{key}`", check_population(population, known))
     for key, kpi in known.kpis.items():
         faults += _placed(known.kpis_at[key], f"kpi `{key}`", check_kpi(kpi, known))
     for name in known.pipelines:
         faults += _placed(known.pipelines_at[name], f"pipeline `{name}`", _orders(known, name))
-    return [*faults, *_rates(known), *_cycles(known), *_metrics(known), *_alerts(known)]
+    return [*faults, *_rates(known), *_cycles(known), *check_metrics(known), *check_alerts(known)]
 
 
 def _placed(place: Place, noun: str, found: Iterable[Found]) -> Iterator[Fault]:
@@ -76,40 +77,3 @@ def _circle(way: tuple[str, ...], known: Known, seen: set[str]) -> tuple[str, ..
     found = next((circle for key in inputs if (circle := _circle((*way, key), known, seen))), None)
     seen.add(way[-1])
     return found
-
-
-def _metrics(known: Known) -> Iterator[Fault]:
-    owners: dict[str, str] = {}
-    for key, kpi in known.kpis.items():
-        clashes = {name: owners[name] for name in _metric_names(kpi) if owners.setdefault(name, key) != key}
-        for name, owner in list(clashes.items())[:1]:
-            message = f"kpi `{key}`: its metric `{name}` is also one of kpi `{owner}`; give one of them another key"
-            yield known.kpis_at[key].fault(("key",), message)
-
-
-def _metric_names(kpi: Kpi) -> Iterator[str]:
-    """Yield the names of a KPI's metrics, with `money` for the reporting currency, which is not known here."""
-    aggs = kpi.aggs if isinstance(kpi, Measure | State) else ()
-    stem = kpi.key if kpi.key.startswith("sales_") else f"sales_{kpi.key}"
-    roles = {f"_{agg}" for agg in aggs} if len(aggs) > 1 else {""}
-    if isinstance(kpi, Ratio | Conversion):
-        roles |= {"_numerator", "_denominator"}
-    if not {"sum", "count", "max"} & set(aggs) and aggs:
-        roles.add("_samples")
-    if kpi.targets:
-        roles.add("_target")
-    for grain in kpi.grains:
-        for role in sorted(roles):
-            yield f"{stem}{role}{'_by_' if grain else ''}{'_'.join(grain)}{_ENDS[kpi.unit]}"
-
-
-def _alerts(known: Known) -> Iterator[Fault]:
-    owners: dict[str, str] = {}
-    for key, kpi in known.kpis.items():
-        for index, alert in enumerate(kpi.alerts):
-            if alert.name in owners:
-                message = (
-                    f"kpi `{key}`: alert `{alert.name}` is also one of kpi `{owners[alert.name]}`; give it another name"
-                )
-                yield known.kpis_at[key].fault(("alerts", index, "name"), message)
-            owners.setdefault(alert.name, key)

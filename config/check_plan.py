@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from config.declarations import PlanInput
+from config.check_reference import check_declared
+from config.declarations import Kpi, PlanInput
 from config.document import Loc
 from config.fields import Found
 from config.known import Known
-from config.parse import did_you_mean, not_computed
+from config.parse import did_you_mean
 
 CALENDAR = ("mtd", "qtd", "ytd", "prev_month", "prev_quarter")
 """The windows that are a calendar period for which plans are made."""
@@ -15,13 +16,11 @@ PLANS = "plan"
 """The source whose records are the plans."""
 
 
-def check_plan(plan: PlanInput, loc: Loc, known: Known) -> Iterator[Found]:
-    """Yield what is wrong with naming a plan."""
-    for part in ("submitted_before", "scope"):
-        if getattr(plan, part) is not None:
-            yield (*loc, part), not_computed(f"`{part}` of a plan")
-    if plan.metric not in known.kpis_at:
-        yield (*loc, "metric"), f"kpi `{plan.metric}` is not declared{did_you_mean(plan.metric, known.kpis_at)}"
+def check_plan(kpi: Kpi, plan: PlanInput, loc: Loc, known: Known) -> Iterator[Found]:
+    """Yield what is wrong with a plan that `kpi` names."""
+    yield from check_declared(kpi, plan.metric, (*loc, "metric"), known)
+    if plan.scope is not None:
+        yield from (((*loc, "scope"), reason) for reason in missing_in_plans(plan.scope, known))
 
 
 def missing_in_plans(dimension: str, known: Known) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from config.check_grains import named_of, spelt
 from config.check_plan import CALENDAR, check_plan, missing_in_plans
 from config.declarations import Alert, Kpi, Measure, State, Target
 from config.fields import Found
@@ -16,33 +17,40 @@ _SPAN = re.compile(r"(\d+(ms|[smhdwy]))+")
 def check_shown(kpi: Kpi, known: Known) -> Iterator[Found]:
     """Yield the faults of a KPI's targets, alerts and companions."""
     for index, target in enumerate(kpi.targets):
-        for loc, wrong in _target(kpi, target, known):
+        for loc, wrong in (*_series(kpi, target), *_plan(kpi, target, known)):
             yield ("targets", index, *loc), f"target: {wrong}"
     for index, alert in enumerate(kpi.alerts):
-        for loc, wrong in _alert(kpi, alert):
+        for loc, wrong in (*_series(kpi, alert), *_spans(alert)):
             yield ("alerts", index, *loc), f"alert `{alert.name}`: {wrong}"
+    named = named_of(kpi, known, ())
+    for part in ("targets", "alerts"):
+        if named and getattr(kpi, part):
+            wrong = f"the values of `{named.dimension}` have a metric each, and `{part}` are about one that all share"
+            yield (part,), f"{wrong}; remove them"
     for index, companion in enumerate(kpi.companions):
         if companion not in known.kpis_at:
-            yield (
-                ("companions", index),
-                f"companion `{companion}` is not declared{did_you_mean(companion, known.kpis_at)}",
-            )
+            wrong = f"companion `{companion}` is not declared{did_you_mean(companion, known.kpis_at)}"
+            yield ("companions", index), wrong
 
 
-def _target(kpi: Kpi, target: Target, known: Known) -> Iterator[Found]:
-    yield from _series(kpi, target)
-    if target.from_plan is None:
+def _plan(kpi: Kpi, target: Target, known: Known) -> Iterator[Found]:
+    """Yield why there can be no plan to take a target from."""
+    plan = target.from_plan
+    if plan is None:
         return
     if target.window is not None and target.window not in CALENDAR:
         wrong = f"window `{target.window}`: a plan is made for a calendar period; use one of {', '.join(CALENDAR)}"
         yield ("window",), wrong
-    yield from check_plan(target.from_plan, ("from_plan",), known)
-    for index, dimension in enumerate(target.grain):
-        yield from ((("grain", index), reason) for reason in missing_in_plans(dimension, known))
+    yield from check_plan(kpi, plan, ("from_plan",), known)
+    if plan.scope is None:
+        for index, dimension in enumerate(target.grain):
+            yield from ((("grain", index), reason) for reason in missing_in_plans(dimension, known))
+    elif plan.scope not in target.grain:
+        wrong = f"the plan is looked up by `{plan.scope}`, which the grain `{spelt(target.grain)}` has not"
+        yield ("from_plan", "scope"), f"{wrong}; add it, or remove `scope`"
 
 
-def _alert(kpi: Kpi, alert: Alert) -> Iterator[Found]:
-    yield from _series(kpi, alert)
+def _spans(alert: Alert) -> Iterator[Found]:
     for name, span in (("for", alert.for_), ("keep_firing_for", alert.keep_firing_for)):
         if not _SPAN.fullmatch(span):
             yield (name,), f"`{name}: {span}` is not a duration; write a whole number and a unit, such as 30m or 6h"
@@ -50,14 +58,16 @@ def _alert(kpi: Kpi, alert: Alert) -> Iterator[Found]:
 
 def _series(kpi: Kpi, shown: Target | Alert) -> Iterator[Found]:
     """Yield why there is no one series that a target or an alert is about."""
-    listed = ", ".join(kpi.windows)
-    if shown.window is None and kpi.windows != ("now",):
-        yield (), f"`window` is missing; give one of {listed}"
-    elif shown.window is not None and shown.window not in kpi.windows:
-        yield ("window",), f"window `{shown.window}` is not declared; declare it or use one of {listed}"
     if shown.grain not in kpi.grains:
-        grains = ", ".join(f"[{', '.join(grain)}]" for grain in kpi.grains)
-        yield ("grain",), f"grain `[{', '.join(shown.grain)}]` is not declared; declare it or use one of {grains}"
+        grains = ", ".join(spelt(grain) for grain in kpi.grains)
+        yield ("grain",), f"grain `{spelt(shown.grain)}` is not declared; declare it or use one of {grains}"
+    windows = kpi.grain_windows(shown.grain)
+    listed = ", ".join(windows)
+    if shown.window is None and windows != ("now",):
+        yield (), f"`window` is missing; give one of {listed}"
+    elif shown.window is not None and shown.window not in windows:
+        of = f" for the grain `{spelt(shown.grain)}`" if shown.window in kpi.windows else ""
+        yield ("window",), f"window `{shown.window}` is not declared{of}; declare it or use one of {listed}"
     aggs = kpi.aggs if isinstance(kpi, Measure | State) else ()
     if shown.agg is not None and shown.agg not in aggs:
         remedy = f"declare it or use one of {', '.join(aggs)}" if aggs else f"a {kpi.type} has none; remove it"

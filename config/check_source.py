@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 from keyword import iskeyword
 
-from config.declarations import Dimension, LeastOverChildren, Source, StageProbability
-from config.fields import Found, check_field, check_where, find
+from config.check_children import check_children
+from config.check_derived import check_derived
+from config.check_shape import check_looked_up
+from config.conditions import check_where
+from config.declarations import Dimension, FieldType, Source
+from config.document import Loc
+from config.fields import ENTITY_ID, Fields, Found
 from config.known import Known
-from config.parse import did_you_mean, not_computed
+from config.parse import did_you_mean
 
 _LABELS = ("string", "enum", "integer", "boolean")
 """The types whose values can be the labels of a series."""
@@ -14,91 +19,96 @@ _LABELS = ("string", "enum", "integer", "boolean")
 
 def check_source(source: Source, known: Known) -> Iterator[Found]:
     """Yield every fault of a source that fits its model."""
+    fields = known.fields(source)
     yield from _fields(source)
+    yield from _record(fields)
+    yield from check_looked_up(source, known)
+    for name, dimension in source.dimensions.items():
+        yield from _dimension(fields, name, dimension)
+    yield from check_children(source, known)
+    yield from check_derived(source, known)
+
+
+def _record(fields: Fields) -> Iterator[Found]:
+    """Yield what is wrong with what a source says of its records as a whole."""
+    source, plain = fields.source, fields.plain()
     if source.exists_from:
-        yield from check_field(source, source.exists_from, {"timestamp"}, ("exists_from",))
+        yield from fields.check(source.exists_from, {"timestamp"}, ("exists_from",))
     if source.currency:
-        yield from check_field(source, source.currency, {"string", "enum"}, ("currency",))
+        yield from fields.check(source.currency, {"string", "enum"}, ("currency",))
+    if source.divided_by:
+        yield from plain.check(source.divided_by, {"string", "enum"}, ("divided_by",))
     for index, rule in enumerate(source.required_when):
         loc = "required_when", index
-        if rule.field not in source.fields:
-            yield (
-                (*loc, "field"),
-                f"source `{source.key}` has no field `{rule.field}`{did_you_mean(rule.field, source.fields)}",
-            )
-        yield from check_where(_plain(source), rule.where, (*loc, "where"))
-    for name, dimension in source.dimensions.items():
-        yield from _dimension(source, name, dimension)
-    for name, derived in source.derived.items():
-        if derived.least_over_children:
-            yield from _least(source, name, derived.least_over_children, known)
-        if derived.stage_probability:
-            yield from _chance(source, name, derived.stage_probability)
+        yield from _required(plain, rule.field, (*loc, "field"))
+        yield from check_where(plain, rule.where, (*loc, "where"))
+    if source.implied and not source.children:
+        wrong = "`implied` is for entities that their children name, and none are declared"
+        yield ("implied",), f"{wrong}; declare `children` or remove it"
 
 
-def _plain(source: Source) -> Source:
-    """Return the source without its derived fields, where only what an event says may be asked."""
-    return source.model_copy(update={"derived": {}})
+def _required(plain: Fields, path: str, loc: Loc) -> Iterator[Found]:
+    use = plain.find(path)
+    if use is None:
+        yield loc, plain.unknown(path)
+    elif use.items_of:
+        yield loc, plain.of_each_item(path, use.items_of)
 
 
 def _fields(source: Source) -> Iterator[Found]:
     for name, field in source.fields.items():
-        if iskeyword(name):
-            yield ("fields", name), not_computed(f"a field of the name `{name}`")
+        if name == ENTITY_ID:
+            wrong = f"field `{name}` has the name of the entity's id, which every event has beside its fields"
+            yield ("fields", name), f"{wrong}; give it another name"
         for inner, part in field.fields.items():
-            if iskeyword(inner):
-                yield ("fields", name, "fields", inner), not_computed(f"a field of the name `{inner}`")
-            if part.type in {"list", "times"}:
+            loc: Loc = "fields", name, "fields", inner
+            if part.fields or part.type == "times":
+                whole = f"{'an' if field.type == 'object' else 'a'} {field.type}"
                 yield (
-                    ("fields", name, "fields", inner),
-                    f"field `{name}.{inner}` is a {part.type} in a list; a list holds plain values",
+                    loc,
+                    f"field `{name}.{inner}` is of type {part.type} in {whole}; {whole} holds plain values",
                 )
+        yield from _kept_apart(field, ("fields", name, "fields"))
+    yield from _kept_apart(source, ("fields",))
 
 
-def _dimension(source: Source, name: str, dimension: str | Dimension) -> Iterator[Found]:
-    loc = "dimensions", name
+def _kept_apart(holder: Source | FieldType, loc: Loc) -> Iterator[Found]:
+    """Yield the fields that would be kept under the name of another one: `from` is kept as `from_`."""
+    for name in holder.fields:
+        if iskeyword(name) and f"{name}_" in holder.fields:
+            wrong = f"fields `{name}` and `{name}_` would be kept under one name"
+            yield (*loc, f"{name}_"), f"{wrong}; give one of them another"
+
+
+def _dimension(fields: Fields, name: str, dimension: str | Dimension) -> Iterator[Found]:
+    loc: Loc = "dimensions", name
     if isinstance(dimension, str):
-        yield from check_field(source, dimension, _LABELS, loc, in_list=True)
+        yield from _label(fields, dimension, loc)
         return
-    yield from check_field(source, dimension.field, _LABELS, (*loc, "field"), in_list=True)
-    use = find(source, dimension.field)
+    yield from _label(fields, dimension.field, (*loc, "field"))
+    use = fields.find(dimension.field)
+    allowed = use.type.values if use and use.type else ()
     for index, value in enumerate(dimension.values):
-        if use and use.type.values and value not in use.type.values:
-            wrong = f"field `{dimension.field}` is never `{value}`{did_you_mean(value, use.type.values)}"
+        if allowed and value not in allowed:
+            wrong = f"field `{dimension.field}` is never `{value}`{did_you_mean(value, allowed)}"
             yield (*loc, "values", index), wrong
+    for items, path in dimension.of_items.items():
+        yield from _of_items(fields, items, path, (*loc, "of_items", items))
 
 
-def _least(source: Source, name: str, least: LeastOverChildren, known: Known) -> Iterator[Found]:
-    loc = "derived", name, "least_over_children"
-    if name in source.fields:
-        yield (
-            ("derived", name),
-            f"derived field `{name}` has the name of a field of source `{source.key}`; give it another",
-        )
-    if least.not_before:
-        yield from check_field(_plain(source), least.not_before.field, {"timestamp"}, (*loc, "not_before", "field"))
-    if least.over not in known.sources_at:
-        yield (*loc, "over"), f"source `{least.over}` is not declared{did_you_mean(least.over, known.sources_at)}"
-    child = known.sources.get(least.over)
-    if child is None:
+def _label(fields: Fields, path: str, loc: Loc) -> Iterator[Found]:
+    if path != ENTITY_ID:
+        yield from fields.check(path, _LABELS, loc, in_list=True)
+
+
+def _of_items(fields: Fields, items: str, path: str, loc: Loc) -> Iterator[Found]:
+    lists = [name for name in fields.names() if (use := fields.find(name)) and use.type and use.type.type == "list"]
+    lists = [name for name in lists if "." not in name]
+    if items not in lists:
+        yield loc, f"source `{fields.source.key}` has no list `{items}`{did_you_mean(items, lists)}"
         return
-    if child.broadcast:
-        yield (*loc, "over"), f"source `{child.key}` is broadcast and has no parents; name a source of events"
-    # Links are made from what a child is told itself: its own derived fields would make them depend on a third source.
-    plain = _plain(child)
-    yield from check_field(plain, least.parent, {"string"}, (*loc, "parent"))
-    yield from check_field(plain, least.least, {"timestamp"}, (*loc, "least"))
-    yield from check_where(plain, least.where, (*loc, "where"))
-
-
-def _chance(source: Source, name: str, chance: StageProbability) -> Iterator[Found]:
-    loc = "derived", name, "stage_probability"
-    if name in source.fields and name != chance.own:
-        yield (
-            ("derived", name),
-            f"derived field `{name}` has the name of a field of source `{source.key}`; give it another",
-        )
-    plain = _plain(source)
-    yield from check_field(plain, chance.own, {"decimal"}, (*loc, "own"))
-    yield from check_field(plain, chance.pipeline, {"string", "enum"}, (*loc, "pipeline"))
-    yield from check_field(plain, chance.stage, {"string", "enum"}, (*loc, "stage"))
+    use = fields.find(path)
+    if use and use.items_of != items:
+        yield loc, f"field `{path}` is no part of the items of `{items}`; name one that is, as `{items}.…`"
+        return
+    yield from fields.check(path, _LABELS, loc, in_list=True)

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """One fault of a declaration file; lines and columns count from 1."""
+    """One fault of a declaration file; lines and columns count from 1.
+
+    A fault of a setting has its name for `file`, and line and column 0.
+    """
 
     file: str
     line: int
@@ -14,6 +17,8 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
+        if not self.line:
+            return f"`{self.file}`: {self.message}"
         return f"{self.file}:{self.line}:{self.column}: {self.message}"
 
 

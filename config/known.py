@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
-from config.declarations import Defaults, Kpi, Source, Stage
+from config.declarations import Defaults, Group, Kpi, Population, Source, Stage
 from config.document import Place
+from config.fields import Fields
 
 
 @dataclass
@@ -12,9 +13,19 @@ class Known:
 
     defaults: Defaults = field(default_factory=Defaults)
     defaults_at: list[Place] = field(default_factory=list)
+    groups: dict[str, Group] = field(default_factory=dict)
+    groups_at: dict[str, Place] = field(default_factory=dict)
     pipelines: dict[str, dict[str, Stage]] = field(default_factory=dict)
     pipelines_at: dict[str, Place] = field(default_factory=dict)
+    populations: dict[str, Population] = field(default_factory=dict)
+    populations_at: dict[str, Place] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
     sources_at: dict[str, Place] = field(default_factory=dict)
     kpis: dict[str, Kpi] = field(default_factory=dict)
     kpis_at: dict[str, Place] = field(default_factory=dict)
+    off: dict[str, str] = field(default_factory=dict)
+    """The group of each KPI that is left out because its group is switched off."""
+
+    def fields(self, source: Source) -> Fields:
+        """Return the fields of `source`."""
+        return Fields(source, self.sources)

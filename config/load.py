@@ -4,7 +4,8 @@ A layer is the shipped catalogue, or one file or folder that was given. A later 
 pipelines of the same name, and adds to `defaults`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import as_file, files
@@ -12,16 +13,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from config.check import check
+from config.check_reference import GROUPS_OFF
 from config.declarations import (
     Conversion,
     Declarations,
     Defaults,
     Derived,
+    Group,
     Kpi,
     KpiBase,
     Measure,
     Membership,
-    Model,
+    Population,
     Ratio,
     Share,
     Source,
@@ -36,7 +39,9 @@ from config.parse import did_you_mean, parse
 __all__ = ["DeclarationFaults", "Fault", "load"]
 
 _ENDINGS = {".yaml", ".yml"}
-_SECTIONS = ("version", "defaults", "pipelines", "sources", "kpis")
+_SECTIONS = ("version", "defaults", "groups", "pipelines", "populations", "sources", "kpis")
+_MAPPED = ("groups", "pipelines", "populations")
+"""The sections that are mappings by name; the other ones are lists, whose items have a `key`."""
 _TYPES: Mapping[str, type[KpiBase]] = {
     "measure": Measure,
     "state": State,
@@ -46,7 +51,8 @@ _TYPES: Mapping[str, type[KpiBase]] = {
     "membership": Membership,
     "share": Share,
 }
-_M = TypeVar("_M", bound=Model)
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -54,29 +60,53 @@ class _Layer:
     """What one layer declares, by name, and what is wrong with its writing."""
 
     defaults: list[Place] = field(default_factory=list)
+    groups: dict[str, Place] = field(default_factory=dict)
     pipelines: dict[str, Place] = field(default_factory=dict)
+    populations: dict[str, Place] = field(default_factory=dict)
     sources: dict[str, Place] = field(default_factory=dict)
     kpis: dict[str, Place] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
 
 
-def load(paths: Sequence[Path] = (), *, shipped: bool = True) -> Declarations:
+def load(paths: Sequence[Path] = (), *, shipped: bool = True, groups_off: Sequence[str] = ()) -> Declarations:
     """Return the declarations of the shipped catalogue and of `paths`, files or folders, where a later one wins.
 
     Args:
         paths: Files, or folders whose `.yaml` and `.yml` files are read in the order of their names.
         shipped: Whether to begin with the catalogue that comes with salespulse.
+        groups_off: Groups whose KPIs are left out, whatever is wrong with them.
 
     Raises:
         DeclarationFaults: Anything is wrong anywhere; it holds every fault with file, line and column.
     """
     layers = [*([_shipped()] if shipped else []), *(_layer(path) for path in paths)]
     faults = [fault for layer in layers for fault in layer.faults]
-    known = _parsed(layers, faults)
+    known = _parsed(layers, frozenset(groups_off), faults)
+    faults += _unknown_groups(groups_off, known)
     faults += check(known)
     if faults:
         raise DeclarationFaults(faults)
-    return Declarations(defaults=known.defaults, pipelines=known.pipelines, sources=known.sources, kpis=known.kpis)
+    return Declarations(
+        defaults=known.defaults,
+        groups=known.groups,
+        pipelines=known.pipelines,
+        populations=known.populations,
+        sources=known.sources,
+        kpis={key: _without_companions(kpi, known.off) for key, kpi in known.kpis.items()},
+    )
+
+
+def _unknown_groups(groups_off: Sequence[str], known: Known) -> Iterator[Fault]:
+    for group in groups_off:
+        if group not in known.groups_at:
+            wrong = f"group `{group}` is not declared{did_you_mean(group, known.groups_at)}"
+            yield Fault(GROUPS_OFF, 0, 0, wrong)
+
+
+def _without_companions(kpi: Kpi, off: Container[str]) -> Kpi:
+    """Return `kpi` without the companions that are switched off: they are shown with it, not computed into it."""
+    left = tuple(companion for companion in kpi.companions if companion not in off)
+    return kpi if left == kpi.companions else kpi.model_copy(update={"companions": left})
 
 
 # --------------------------------------------------------------------------------------------------------------- layers
@@ -132,18 +162,23 @@ def _collect(document: Document, layer: _Layer) -> None:
         )
     if content.get("defaults") is not None:
         layer.defaults.append(Place(document, ("defaults",)))
-    _collect_pipelines(document, layer)
+    for section in _MAPPED:
+        _collect_mapping(document, section, getattr(layer, section), layer.faults)
     _collect_list(document, "sources", layer.sources, layer.faults)
     _collect_list(document, "kpis", layer.kpis, layer.faults)
 
 
-def _collect_pipelines(document: Document, layer: _Layer) -> None:
-    pipelines = document.content.get("pipelines") or {}
-    if not isinstance(pipelines, dict):
-        layer.faults.append(document.fault(("pipelines",), "`pipelines` must be a mapping of pipelines by their ids"))
+def _collect_mapping(document: Document, section: str, into: dict[str, Place], faults: list[Fault]) -> None:
+    found = document.content.get(section) or {}
+    if not isinstance(found, dict):
+        faults.append(document.fault((section,), f"`{section}` must be a mapping of {section} by their ids"))
         return
-    for name in pipelines:
-        _add(Place(document, ("pipelines", name)), f"pipeline `{name}`", name, layer.pipelines, layer.faults)
+    for name in found:
+        if not _NAME.fullmatch(name):
+            wrong = f"`{name}` does not fit; write small letters, digits and underscores, a letter first"
+            faults.append(document.fault((section, name), f"{section}: {wrong}", at_key=True))
+            continue
+        _add(Place(document, (section, name)), f"{_NOUNS[section]} `{name}`", name, into, faults)
 
 
 def _collect_list(document: Document, section: str, into: dict[str, Place], faults: list[Fault]) -> None:
@@ -161,7 +196,13 @@ def _collect_list(document: Document, section: str, into: dict[str, Place], faul
             _add(place, f"{_NOUNS[section]} `{item['key']}`", item["key"], into, faults)
 
 
-_NOUNS = {"sources": "source", "kpis": "kpi"}
+_NOUNS = {
+    "sources": "source",
+    "kpis": "kpi",
+    "pipelines": "pipeline",
+    "populations": "population",
+    "groups": "group",
+}
 
 
 def _add(place: Place, noun: str, name: str, into: dict[str, Place], faults: list[Fault]) -> None:
@@ -178,8 +219,11 @@ def _add(place: Place, noun: str, name: str, into: dict[str, Place], faults: lis
 # --------------------------------------------------------------------------------------------------------------- models
 
 
-def _parsed(layers: Sequence[_Layer], faults: list[Fault]) -> Known:
-    """Return everything that fits its model, and the names of all that is declared, whether it fits or not."""
+def _parsed(layers: Sequence[_Layer], groups_off: Container[str], faults: list[Fault]) -> Known:
+    """Return everything that fits its model, and the names of all that is declared, whether it fits or not.
+
+    Of the KPIs of `groups_off` only the names are looked at.
+    """
     known = Known()
     for layer in layers:
         for place in layer.defaults:
@@ -188,22 +232,31 @@ def _parsed(layers: Sequence[_Layer], faults: list[Fault]) -> Known:
         for name, place in layer.pipelines.items():
             known.pipelines[name] = dict(_stages(name, place, faults))
             known.pipelines_at[name] = place
+        for name, place in layer.groups.items():
+            _put(known.groups, name, parse(Group, place, f"group `{name}`", faults))
+            known.groups_at[name] = place
+        for name, place in layer.populations.items():
+            _put(known.populations, name, parse(Population, place, f"population `{name}`", faults))
+            known.populations_at[name] = place
         for key, place in layer.sources.items():
             _put(known.sources, key, parse(Source, place, f"source `{key}`", faults))
             known.sources_at[key] = place
         for key, place in layer.kpis.items():
-            _put(known.kpis, key, _kpi(key, place, faults))
+            group = place.content.get("group")
+            is_off = isinstance(group, str) and group in groups_off
+            _put(known.off, key, group if is_off else None)
+            _put(known.kpis, key, None if is_off else _kpi(key, place, faults))
             known.kpis_at[key] = place
     known.defaults = Defaults.model_validate(_deep([place.content for place in known.defaults_at]), strict=False)
     return known
 
 
-def _put(into: dict[str, _M], key: str, model: _M | None) -> None:
-    """Keep `model` under `key`; where it did not fit, also forget what an earlier layer had there."""
-    if model is None:
+def _put(into: dict[str, _T], key: str, found: _T | None) -> None:
+    """Keep what was `found` under `key`; where it is nothing, also forget what an earlier layer had there."""
+    if found is None:
         into.pop(key, None)
     else:
-        into[key] = model
+        into[key] = found
 
 
 def _deep(layers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

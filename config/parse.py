@@ -35,13 +35,9 @@ _PATTERNS = {
     r"^[a-z][a-z0-9.-]*$": "small letters, digits, dots and dashes, a letter first",
     r"^[A-Z][A-Za-z0-9]*$": "letters and digits, a capital first, such as `WinRateLow`",
     r"^(0(\.\d+)?|1(\.0+)?)$": "a number from 0 to 1, such as 0.2",
+    r"^\d+(\.\d+)?$": "a number that is not negative, such as 0.8",
 }
 """In words, the patterns of the models."""
-
-
-def not_computed(what: str) -> str:
-    """Return the refusal of something that can be declared and that no release computes."""
-    return f"{what} is not computed yet; remove the declaration or wait for a release that has it"
 
 
 def did_you_mean(wrong: str, known: Iterable[str]) -> str:

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     catalogue: Annotated[tuple[Path, ...], NoDecode] = Field(
         (), description=f"Extra declaration files or folders, separated by `{os.pathsep}`."
     )
+    groups_off: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Groups of KPIs that are left out, with commas."
+    )
     http_host: str = Field("127.0.0.1", description="Address that the web servers listen on.")
     http_port: _Port = Field(8080, description="Port of the view; 0 takes a free one.")
     worker_http_port: _Port = Field(8081, description="Port of the worker; 0 takes a free one.")
@@ -174,6 +177,11 @@ class Settings(BaseSettings):
         if missing:
             raise ValueError("\n".join(missing))
         return paths
+
+    @field_validator("groups_off", mode="before")
+    @classmethod
+    def _split_groups(cls, value: object) -> object:
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
     @field_validator("log_level", mode="before")
     @classmethod
