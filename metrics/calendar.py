@@ -205,6 +205,18 @@ def _days_before(token: str, first: int, last: int) -> tuple[int, int]:
     return before, min(before + last - first, first) if token.endswith("td") else first
 
 
+def first_day_beyond(token: str, day: int, *, end: bool) -> int:
+    """Return the first current day at which the start (or the `end`) of a window lies after all of `day`.
+
+    Only complete periods have an end of their own; the other windows end at T.
+    """
+    if token.endswith("d") and token[:-1].isdigit():
+        return day + int(token[:-1])
+    unit = _PERIODS[token.removesuffix("td") if token.endswith("td") else token.removeprefix("prev_")]
+    beyond = next_period_start(unit, day)
+    return beyond if token.endswith("td") or end else next_period_start(unit, beyond)
+
+
 _PERIODS = {
     "d": "day", "w": "week", "m": "month", "q": "quarter", "y": "year",
     "day": "day", "week": "week", "month": "month", "quarter": "quarter",
@@ -225,6 +237,19 @@ def period_start(unit: str, day: int) -> int:
             return date(d.year, 3 * ((d.month - 1) // 3) + 1, 1).toordinal()
         case _:
             return date(d.year, 1, 1).toordinal()
+
+
+def next_period_start(unit: str, day: int) -> int:
+    """Return the first day of the calendar `unit` after the one that `day` lies in."""
+    longest = {"day": 1, "week": 7, "month": 31, "quarter": 92, "year": 366}[unit]
+    return period_start(unit, period_start(unit, day) + longest)
+
+
+def year_before(day: int) -> int:
+    """Return the same date of the year before; the 28th of February for its 29th."""
+    d = date.fromordinal(day)
+    last = 28 if (d.month, d.day) == (2, 29) else d.day
+    return d.replace(year=d.year - 1, day=last).toordinal()
 
 
 def period_name(unit: str, first_day: int) -> str | None:

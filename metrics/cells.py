@@ -20,9 +20,9 @@ from metrics.records import encode_cells, pane_key
 
 DAYS_KEPT = 2 * 365 + 1
 _CUTOFF_STEP_MS = 10 * MINUTE_MS
-NUMERIC_HIDDEN = ("bucket", "instant")
-INSTANT_PANE_MS = HOUR_MS
-"""Stocks have one pane, but those of instants one an hour: a pane is written whole when one of its cells changes."""
+NUMERIC_HIDDEN = ("bucket", "instant", "date", "number")
+STOCK_PANES = {"instant": HOUR_MS, "date": 1}
+"""Stocks have one pane, but one an hour by instant and one a day by date: a pane is written whole when it changes."""
 _SAFE_SUM = 2**62
 _FEW_ROWS = 32
 """Up to so many rows the plain fold costs less than the grouped sums, which cost some for each cuboid."""
@@ -67,14 +67,15 @@ class CubeCells:
         """Cell changes left out because their pane had fallen out of retention."""
         self._combinations = cube.combinations
         self._calendar = calendar
-        self._timed = cube.key.kind == "timed"
-        self._by_instant = cube.key.hidden == "instant"
+        self._timed = cube.key.kind in {"timed", "dated"}
+        self._dated = cube.key.kind == "dated"
+        self._stock_panes = STOCK_PANES.get(cube.key.hidden)
         self._has_number = cube.key.hidden in NUMERIC_HIDDEN
         self._tiers = {c.tier for c in cube.cuboids}
         self._first_measure = self._timed + 1 + self._has_number
-        # The currency stands last in a combination, and in a cell's key.
-        currency = (len(cube.dimensions),) if cube.key.hidden == "currency" else ()
-        self._positions = [(*(cube.dimensions.index(d) for d in c.grain), *currency) for c in cube.cuboids]
+        # A currency (or a member) stands last in a combination, and in a cell's key.
+        named = (len(cube.dimensions),) if cube.key.hidden in {"currency", "member"} else ()
+        self._positions = [(*(cube.dimensions.index(d) for d in c.grain), *named) for c in cube.cuboids]
 
     def fold(self, retention: Retention) -> None:
         """Fold the pending rows into the cells: by columns, or one by one when they are few."""
@@ -95,8 +96,10 @@ class CubeCells:
         dims = self._combinations.coded[row[self._timed]]
         hidden = row[self._first_measure - 1 : self._first_measure] if self._has_number else ()
         values = [sign * v for v in row[self._first_measure :]]
-        panes = {STOCK: hidden[0] // INSTANT_PANE_MS if self._by_instant else 0}
-        if self._timed:
+        panes = {STOCK: hidden[0] // self._stock_panes if self._stock_panes else 0}
+        if self._dated:
+            panes = {DAY: row[0]}
+        elif self._timed:
             panes = {MINUTE: row[0] // MINUTE_MS, DAY: self._calendar.day_of(row[0])}
         for table, positions in zip(self.cuboids, self._positions, strict=True):
             pane = panes[table.cuboid.tier]
@@ -114,12 +117,12 @@ class CubeCells:
         dims = self._combinations.columns(np.fromiter(columns[self._timed], np.int64, count))
         hidden: list[NDArray[np.int64]] = []
         if self._has_number:
-            hidden = [np.fromiter(columns[self._first_measure - 1], np.int64, count)]
+            hidden = [_integers(columns[self._first_measure - 1])]
         values = _signed(columns[self._first_measure :], added)
         if self._timed:
             panes = self._panes(columns[0])
         else:
-            panes = {STOCK: hidden[0] // INSTANT_PANE_MS if self._by_instant else np.zeros(count, np.int64)}
+            panes = {STOCK: hidden[0] // self._stock_panes if self._stock_panes else np.zeros(count, np.int64)}
         for table, positions in zip(self.cuboids, self._positions, strict=True):
             cuboid = table.cuboid
             pane = panes[cuboid.tier]
@@ -133,6 +136,8 @@ class CubeCells:
 
     def _panes(self, times: Sequence[int]) -> dict[str, NDArray[np.int64]]:
         ms = np.fromiter(times, np.int64, len(times))
+        if self._dated:
+            return {DAY: ms}
         panes = {}
         if MINUTE in self._tiers:
             panes[MINUTE] = ms // MINUTE_MS
@@ -233,9 +238,17 @@ def _signed(columns: Sequence[Sequence[int]], added: int) -> list[NDArray[Any]]:
     """Return the measures as arrays, negative from row `added` on; exact for any size of amount."""
     result: list[NDArray[Any]] = []
     for column in columns:
-        array: NDArray[Any] = np.fromiter(column, np.int64, len(column))
+        array = _integers(column)
         if int(np.abs(array).max()) * len(column) >= _SAFE_SUM:
             array = np.array(column, dtype=object)
         array[added:] = -array[added:]
         result.append(array)
     return result
+
+
+def _integers(column: Sequence[int]) -> NDArray[Any]:
+    """Return whole numbers of any size as an array."""
+    try:
+        return np.fromiter(column, np.int64, len(column))
+    except OverflowError:
+        return np.array(column, dtype=object)

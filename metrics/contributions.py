@@ -1,125 +1,135 @@
 """Contributions: what one entity adds to each cube as of T, compiled from the declarations to a function a source.
 
-`contribute(entity, now)` returns the rows of every cube and the instant from which they would be others by themselves.
-A row is ``(time ms, combination, hidden number, measures...)``: the combination is the number of the row's dimension
-values (and currency), the hidden number a bucket or an instant; stocks have no time, most cubes no hidden number. The
-text is generated, as dataclasses and attrs do, because interpreting the YAML for each event costs several times the
-work itself. All names in it come from declarations that the loader has validated.
+`contribute(entity, now, entity_id)` returns the rows of every cube and the instant from which they would be others by
+themselves. A row is ``(time, combination, hidden number, measures...)``: the time is an instant (ms) or a local date,
+the combination is the number of the row's dimension values (and currency), the hidden number a bucket, an instant or
+the like; what is as of T has no time, most cubes no hidden number. The text is generated, as dataclasses and attrs do,
+because interpreting the YAML for each event costs several times the work itself.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from config.declarations import Condition, Declarations, Dimension, DurationValue, LeastOverChildren, Source, Where
-from metrics.cubes import Cube, MeasureDef, spell
-from metrics.entities import Child
+from config.declarations import Declarations, DurationValue, Population, Source, Value, Where
+from metrics.calendar import BusinessCalendar
+from metrics.cubes import WINDOW, Cube, MeasureDef, spell
+from metrics.derived import SCALE, Children
+from metrics.fieldcode import FieldCode
 from metrics.histogram import bucket
+from metrics.membership import MembershipWindows, contacts_of, intervals_of, phases_of
+from metrics.relations import (
+    ENTITY_ID,
+    Relation,
+    dimension_of,
+    dimension_path,
+    list_of,
+    position_of,
+)
 
-NEVER = 2**62
-_RATIOS = 10_000
 OTHER = "other"
+_GONE = "entity.deleted or (entity.key[0] < 0 and not entity.overrides)"
+"""The condition that an entity is deleted, or that no event has said anything of it yet."""
 
 Row = tuple[Any, ...]
 Rows = tuple[tuple[Row, ...], ...]
 """The rows of each cube, by the cube's position."""
 
-
-Links = tuple[tuple[str, int] | None, ...]
-"""(parent id, instant) for each relation the source is a child in; None when there is nothing to tell."""
-
-
-@dataclass(frozen=True, slots=True)
-class Relation:
-    """A parent's derived field and what its children send for it."""
-
-    name: str
-    parent_source: str
-    child_source: str
-    over: LeastOverChildren
+Links = tuple[tuple[str, Any] | None, ...]
+"""(parent id, what it is told) for each relation the source is a child in; None when there is nothing to tell."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceCode:
     """The compiled functions of one source."""
 
-    contribute: Callable[[Any, int], tuple[Rows, int]]
+    contribute: Callable[[Any, int, str], tuple[Rows, int]]
     links: Callable[[Any], Links]
-    """For each relation the source is a child in: (parent id, instant), or None when there is nothing to send."""
+    """For each relation the source is a child in: (parent id, what it is told), or None when there is nothing."""
     nothing: Rows
     """The rows of an entity that contributes nothing."""
     text: str
 
 
-def relations(declarations: Declarations) -> tuple[Relation, ...]:
-    """Return every relation that the sources declare."""
-    return tuple(
-        Relation(f"{source.key}.{name}", source.key, derived.least_over_children.over, derived.least_over_children)
-        for source in declarations.sources.values()
-        for name, derived in source.derived.items()
-        if derived.least_over_children is not None
-    )
+@dataclass(frozen=True, slots=True)
+class Compiling:
+    """What the compilation of a source looks at besides the source itself."""
+
+    declarations: Declarations
+    calendar: BusinessCalendar
+    relations: Sequence[Relation]
 
 
-def dimension_of(source: Source, name: str) -> Dimension:
-    """Return the declared dimension of a source."""
-    declared = source.dimensions[name]
-    return Dimension(field=declared) if isinstance(declared, str) else declared
+def compile_source(source: Source, cubes: Sequence[Cube], blank: Any, around: Compiling) -> SourceCode:
+    """Compile the contributions and links of `source`.
+
+    Args:
+        source: the source.
+        cubes: its cubes, the incomplete one last.
+        blank: a record without any field.
+        around: the declarations, the calendar and the relations.
+    """
+    contributions = _Contributions(source, cubes, around)
+    text = "\n".join(contributions.lines())
+    scope = contributions.code.scope
+    scope["BLANK"] = blank
+    exec(compile(text, f"<contributions of {source.key}>", "exec"), scope)  # noqa: S102 (see the module's first lines)
+    links, link_scope = _links(source, around)
+    exec(compile(links, f"<links of {source.key}>", "exec"), link_scope)  # noqa: S102 (likewise)
+    return SourceCode(scope["contribute"], link_scope["links"], scope["NOTHING"], f"{text}\n\n{links}")
 
 
-def fan_out_of(source: Source, grain: Sequence[str]) -> str | None:
-    """Return the list field that a grain spreads over, if any."""
-    lists = {f.partition(".")[0] for f in (dimension_of(source, d).field for d in grain) if "." in f}
-    return lists.pop() if lists else None
-
-
-def least(
-    children: Mapping[str, Mapping[str, Child]] | None, relation: str, not_before: int, now: int, change: int
-) -> tuple[int | None, int]:
-    """Return the least carried instant in [not_before, now), and when that may change, at the latest at `change`."""
-    best: int | None = None
-    if children:
-        for _, instant in children.get(relation, {}).values():
-            if instant is None or instant < not_before:
-                continue
-            if instant >= now:
-                change = min(change, instant + 1)
-            elif best is None or instant < best:
-                best = instant
-    return best, change
-
-
-def round_half_even(numerator: int, denominator: int) -> int:
-    """Return numerator / denominator rounded half-even; the denominator is positive."""
-    quotient, rest = divmod(numerator, denominator)
-    twice = 2 * rest
-    return quotient + (twice > denominator or (twice == denominator and quotient & 1))
-
-
-def compile_source(
-    source: Source, cubes: Sequence[Cube], all_relations: Sequence[Relation], declarations: Declarations
-) -> SourceCode:
-    """Compile the contributions and links of `source`; its incomplete cube is the last of `cubes`."""
-    return _Compiler(source, cubes, all_relations, declarations).build()
-
-
-def compile_complete(source: Source, declarations: Declarations) -> Callable[[Any], bool]:
+def compile_complete(source: Source, around: Compiling) -> Callable[[Any], bool]:
     """Compile whether the fields of a record of `source` hold all that it must have."""
-    compiler = _Compiler(source, (), (), declarations)
-    missing = " or ".join(f"({m})" for _, m in compiler.requirements()) or "False"
-    complete: Callable[[Any], bool] = eval(f"lambda data: not ({missing})", compiler.scope)  # noqa: S307 (as compile_source)
+    code = FieldCode(source, around.declarations, around.calendar)
+    missing = " or ".join(f"({m})" for _, m in requirements(code)) or "False"
+    text = "\n".join(["def complete(data):", *("    " + line for line in code.head), f"    return not ({missing})"])
+    exec(compile(text, f"<completeness of {source.key}>", "exec"), code.scope)  # noqa: S102
+    complete: Callable[[Any], bool] = code.scope["complete"]
     return complete
 
 
-class _Ratios(dict[str | float, tuple[int, int]]):
-    """Decimals as exact fractions, by their value as decoded; there are few different ones."""
+def requirements(code: FieldCode) -> list[tuple[str, str]]:
+    """Return (field, expression that is true while it is missing)."""
+    source = code.source
+    always = [(n, f"{code.plain(n)} is None") for n, f in source.fields.items() if f.required]
+    sometimes = [
+        (r.field, f"{code.plain(r.field)} is None and {code.where(r.where, of_items=False)}")
+        for r in source.required_when
+    ]
+    return always + sometimes
 
-    def __missing__(self, value: str | float) -> tuple[int, int]:
-        if len(self) >= _RATIOS:
-            self.clear()
-        ratio = self[value] = Decimal(str(value)).as_integer_ratio()
-        return ratio
+
+# ---------------------------------------------------------------------------------------------------------------- links
+
+
+def _links(source: Source, around: Compiling) -> tuple[str, dict[str, Any]]:
+    """Return the text of the function `links` and its scope."""
+    code = FieldCode(source, around.declarations, around.calendar)
+    mine = [r for r in around.relations if r.child_source == source.key]
+    missing = " or ".join(f"({m})" for _, m in requirements(code)) or "False"
+    before = len(code.head)
+    found = []
+    for relation in mine:
+        told = relation.told
+        parent, at = code.field(told.parent), code.field(told.at)
+        conditions = f"{parent} is not None and {at} is not None and {code.where(told.where, of_items=False)}"
+        carried = f"({at}, {', '.join(code.field(f) for f in told.carry)})" if told.carry else at
+        found.append(f"(({parent}, {carried}) if {conditions} else None), ")
+    nothing = code.constant(tuple(None for _ in mine))
+    lines = [
+        "def links(entity):",
+        f"    if {_GONE}: return {nothing}",
+        "    data = entity.data",
+        *("    " + line for line in code.head[:before]),
+        f"    if {missing}: return {nothing}",
+        *("    " + line for line in code.head[before:]),
+        f"    return ({''.join(found)})",
+    ]
+    return "\n".join(lines), code.scope
+
+
+# -------------------------------------------------------------------------------------------------------- contributions
 
 
 def _under(conditions: set[str], lines: Sequence[str]) -> Iterator[str]:
@@ -131,58 +141,73 @@ def _under(conditions: set[str], lines: Sequence[str]) -> Iterator[str]:
         yield from ("    " + line for line in lines)
 
 
-class _Compiler:
-    def __init__(
-        self, source: Source, cubes: Sequence[Cube], all_relations: Sequence[Relation], declarations: Declarations
-    ) -> None:
+def has_children(children: Children) -> bool:
+    """Return whether any child still counts."""
+    return any(told is not None for found in (children or {}).values() for _, told in found.values())
+
+
+class _Contributions:
+    def __init__(self, source: Source, cubes: Sequence[Cube], around: Compiling) -> None:
         self.source = source
         self.cubes = cubes
-        self.parents = [r for r in all_relations if r.child_source == source.key]
-        self.relations = {r.name: r for r in all_relations if r.parent_source == source.key}
-        self.scope: dict[str, Any] = {
-            "NEVER": NEVER,
+        self.around = around
+        self.code = FieldCode(source, around.declarations, around.calendar)
+        self.code.scope |= {
             "NOTHING": tuple(() for _ in cubes),
             "bucket": bucket,
-            "RATIOS": _Ratios(),
-            "least": least,
-            "round_half_even": round_half_even,
-            "STAGES": {
-                (pipeline, stage): s.chance.as_integer_ratio()
-                for pipeline, stages in declarations.pipelines.items()
-                for stage, s in stages.items()
-            },
+            "has_children": has_children,
+            "intervals_of": intervals_of,
+            "contacts_of": contacts_of,
+            "phases_of": phases_of,
         }
-        self.head: list[str] = []
-        """The lines that define fields, derived fields and conditions."""
-        self.known: dict[str, str] = {}
         self.spans: dict[str, list[str]] = {}
         """The lines that compute each span, which come after the head."""
         self.sums: dict[str, dict[str, str]] = {}
-        """By list field: the variables of sums over its items, and the line that adds an item."""
+        """By list: the variables of sums over its items, and the line that adds an item."""
         self.used_when: dict[str, set[str]] = {}
         """The conditions under which a span or a sum is used: it is computed under them only."""
 
-    def build(self) -> SourceCode:
-        body: list[str] = []
-        for index, cube in enumerate(self.cubes[:-1]):
-            body += self._cube(index, cube)
+    def lines(self) -> Iterator[str]:
+        """Yield the lines of the function `contribute`."""
+        missing = list(self._missing())
+        needed = len(self.code.head)
+        body = [line for index, cube in enumerate(self.cubes[:-1]) for line in self._cube(index, cube)]
         rows = "".join(f"r{i}, " for i in range(len(self.cubes) - 1))
-        text = "\n".join(
-            [
-                "def contribute(entity, now):",
-                "    if entity.deleted or (entity.key[0] < 0 and not entity.overrides): return NOTHING, NEVER",
-                "    data = entity.data; nxt = NEVER; notes = ()",
-                *self._missing(),
-                *("    " + line for line in self.head),
-                *("    " + line for line in self._late()),
-                *("    " + line for line in body),
-                f"    return ({rows}notes), nxt",
-                "",
-                *self._links(),
-            ]
-        )
-        exec(compile(text, f"<contributions of {self.source.key}>", "exec"), self.scope)  # noqa: S102 (see the module's first lines)
-        return SourceCode(self.scope["contribute"], self.scope["links"], self.scope["NOTHING"], text)
+        yield "def contribute(entity, now, entity_id):"
+        yield "    nxt = NEVER; notes = (); data = entity.data"
+        yield from self._existence(needed, missing)
+        yield from ("    " + line for line in self.code.head[needed:])
+        yield from ("    " + line for line in self._late())
+        yield from ("    " + line for line in body)
+        yield f"    return ({rows}notes,), nxt"
+
+    def _existence(self, needed: int, missing: Sequence[str]) -> Iterator[str]:
+        """Yield the lines that return early for what is deleted, unknown or incomplete.
+
+        An implied entity goes on without attributes, as long as any child names it.
+        """
+        fields = ["    " + line for line in self.code.head[:needed]]
+        if not self.source.implied:
+            yield f"    if {_GONE}: return NOTHING, NEVER"
+            yield from fields
+            yield from ("    " + line for line in missing)
+            return
+        yield f"    if {_GONE}: data = BLANK"
+        yield "    else:"
+        yield from ("    " + line for line in fields)
+        yield from ("        " + line for line in missing)
+        yield "    if data is BLANK:"
+        yield "        if not has_children(entity.children): return (*NOTHING[:-1], notes), NEVER"
+        yield from ("    " + line for line in fields)
+
+    def _missing(self) -> Iterator[str]:
+        for number, (field, missing) in enumerate(requirements(self.code)):
+            notes = self._notes(f"missing_{field}")
+            if self.source.implied:
+                yield f"{'el' if number else ''}if {missing}: data = BLANK; notes = {self.code.constant(notes)}"
+            else:
+                constant = self.code.constant((*(() for _ in self.cubes[:-1]), notes))
+                yield f"if {missing}: return {constant}, NEVER"
 
     def _late(self) -> Iterator[str]:
         """Yield the lines of spans and sums, each under the conditions of its use."""
@@ -193,126 +218,29 @@ class _Compiler:
             yield " = ".join(adding) + " = 0"
             conditions = set().union(*(self.used_when[name] for name in adding))
             yield from _under(
-                conditions, [f"for item in data.{field} or ():", *("    " + line for line in adding.values())]
+                conditions,
+                [f"for item in {self.code.items(field)}:", *("    " + line for line in adding.values())],
             )
-
-    # ----------------------------------------------------------------------------------------------------- completeness
-
-    def requirements(self) -> list[tuple[str, str]]:
-        """Return (field, expression that is true while it is missing)."""
-        always = [(n, f"data.{n} is None") for n, f in self.source.fields.items() if f.required]
-        sometimes = [
-            (r.field, f"data.{r.field} is None and {self._plain_where(r.where)}") for r in self.source.required_when
-        ]
-        return always + sometimes
-
-    def _missing(self) -> list[str]:
-        lines = []
-        for field, missing in self.requirements():
-            constant = self._constant((*(() for _ in self.cubes[:-1]), self._notes(f"missing_{field}")))
-            lines.append(f"    if {missing}: return {constant}, NEVER")
-        return lines
-
-    def _links(self) -> list[str]:
-        found = []
-        for relation in self.parents:
-            parent, instant = f"data.{relation.over.parent}", f"data.{relation.over.least}"
-            conditions = f"{parent} is not None and {instant} is not None and {self._plain_where(relation.over.where)}"
-            found.append(f"(({parent}, {instant}) if {conditions} else None)")
-        nothing = self._constant(tuple(None for _ in self.parents))
-        missing = " or ".join(f"({m})" for _, m in self.requirements()) or "False"
-        return [
-            "def links(entity):",
-            f"    if entity.deleted or (entity.key[0] < 0 and not entity.overrides): return {nothing}",
-            "    data = entity.data",
-            f"    if {missing}: return {nothing}",
-            f"    return ({''.join(f + ', ' for f in found)})",
-        ]
-
-    def _plain_where(self, where: Where) -> str:
-        """Return a condition over raw fields of `data`."""
-        parts = [self._test(f"data.{path}", condition) for path, condition in where.items()]
-        return "(" + (" and ".join(parts) or "True") + ")"
 
     def _notes(self, reason: str) -> tuple[Row, ...]:
         """Return the rows of the incomplete cube that count one for `reason`."""
         return ((self.cubes[-1].combinations[reason,], 1),)
 
-    def _constant(self, value: object) -> str:
-        name = f"K{len(self.scope)}"
-        self.scope[name] = value
-        return name
-
     # ------------------------------------------------------------------------------------------------------ expressions
 
-    def _once(self, name: str, *lines: str) -> str:
-        """Put `lines`, which define `name`, at the head of the function, once."""
-        if name not in self.known:
-            self.known[name] = name
-            self.head += lines
-        return name
-
-    def _field(self, path: str) -> str:
-        """Return the local variable that holds a field or a derived field."""
-        derived = self.source.derived.get(path)
-        if derived is None:
-            name = f"f_{path}"
-            default = self.source.fields[path].default
-            otherwise = "" if default is None else f"; {name} = {default!r} if {name} is None else {name}"
-            return self._once(name, f"{name} = data.{path}{otherwise}")
-        name = f"d_{path}"
-        if name in self.known:
-            return name
-        if derived.least_over_children is not None:
-            bound = derived.least_over_children.not_before
-            floor = f"{self._field(bound.field)} - {bound.minus}" if bound else "-NEVER"
-            return self._once(
-                name, f"{name}, nxt = least(entity.children, '{self.source.key}.{path}', {floor}, now, nxt)"
-            )
-        spec = derived.stage_probability
-        assert spec is not None  # noqa: S101 (DerivedField holds exactly one of the two)
-        own = f"data.{spec.own}"
-        stage = f"STAGES.get(({self._field(spec.pipeline)}, {self._field(spec.stage)}))"
-        return self._once(name, f"{name} = {stage} if {own} is None else RATIOS[{own}]")
-
-    def _test(self, variable: str, condition: object) -> str:
-        if not isinstance(condition, Condition):
-            return f"{variable} == {condition!r}"
-        parts = []
-        if condition.in_ is not None:
-            parts.append(f"{variable} in {self._constant(frozenset(condition.in_))}")
-        if condition.not_ is not None:
-            parts.append(f"{variable} != {condition.not_!r}")
-        for operator, bound in ((">", condition.gt), (">=", condition.gte), ("<", condition.lt), ("<=", condition.lte)):
-            if bound is not None:
-                parts.append(f"{variable} is not None and {variable} {operator} {bound}")
-        if condition.exists is not None:
-            parts.append(f"{variable} is {'not ' if condition.exists else ''}None")
-        return " and ".join(parts)
-
-    def _where(self, where: Where, *, item: bool) -> str:
-        """Return the variable of a condition over the entity, or the expression over one list item."""
-        chosen = {p: c for p, c in where.items() if ("." in p) == item}
-        if item:
-            return " and ".join(self._test(f"item.{p.partition('.')[2]}", c) for p, c in chosen.items()) or "True"
-        if not chosen:
-            return "True"
-        text = " and ".join(self._test(self._field(p), c) for p, c in chosen.items())
-        name = self.known.get(f"where {text}")
-        if name is None:
-            name = self.known[f"where {text}"] = f"w{len(self.known)}"
-            self.head.append(f"{name} = {text}")
-        return name
+    def _where(self, where: Where, *, of_items: bool) -> str:
+        return self.code.where(where, of_items=of_items)
 
     def _duration(self, value: DurationValue, where: Where) -> str:
         """Return the variable of a span in whole seconds; None when it has no value."""
+        code = self.code
         text = spell(value)
-        condition = self._where(where, item=False)
-        name = self.known.get(text)
+        condition = self._where(where, of_items=False)
+        name = code.known.get(text)
         if name is None:
-            name = self.known[text] = f"s{len(self.known)}"
-            starts = [self._field(p) for p in value.starts]
-            end = self._field(value.to)
+            name = code.known[text] = f"s{len(code.known)}"
+            starts = [code.field(p) for p in value.starts]
+            end = code.field(value.to)
             first = starts[-1]
             for start in reversed(starts[:-1]):
                 first = f"({start} if {start} is not None else {first})"
@@ -324,135 +252,172 @@ class _Compiler:
             if value.negative == "clamp":
                 lines.append(f"    {name} = 0")
             else:
-                counted = self._constant(self._notes(f"negative_{value.to}"))
+                counted = code.constant(self._notes(f"negative_{value.to}"))
                 lines += [f"    {name} = None", f"    if {condition}: notes += {counted}"]
             self.spans[name] = lines
         self.used_when.setdefault(name, set()).add(condition)
         return name
 
     def _sum_over_list(self, path: str, where: Where) -> str:
-        """Return the variable of the sum of a list field's amounts over the items that meet the item conditions."""
-        field, _, part = path.partition(".")
-        condition = self._where(where, item=True)
+        """Return the variable of the sum of a list's amounts over the items that meet the item conditions."""
+        items, part = str(list_of(self.source, path)), self.code.item(path)
+        condition = self._where(where, of_items=True)
         key = f"{path} if {condition}"
-        name = self.known.get(key)
+        name = self.code.known.get(key)
         if name is None:
-            name = self.known[key] = f"a{len(self.known)}"
-            tests = dict.fromkeys([f"item.{part} is not None", condition])
+            self.code.items(items)
+            name = self.code.known[key] = f"a{len(self.code.known)}"
+            tests = dict.fromkeys([f"{part} is not None", condition])
             guard = " and ".join(t for t in tests if t != "True")
-            self.sums.setdefault(field, {})[name] = f"if {guard}: {name} += item.{part}"
-        self.used_when.setdefault(name, set()).add(self._where(where, item=False))
+            self.sums.setdefault(items, {})[name] = f"if {guard}: {name} += {part}"
+        self.used_when.setdefault(name, set()).add(self._where(where, of_items=False))
         return name
 
     def _measure(self, cube: Cube, measure: MeasureDef) -> str:
         """Return the expression of one accumulator of a row; `item` is the list item in a fanned-out cube."""
-        conditions = [self._where(measure.where, item=False)]
+        conditions = [self._where(measure.where, of_items=False)]
         if cube.key.fan_out is not None:
-            conditions.append(self._where(measure.where, item=True))
-        amount = "1"
-        value = measure.value
-        if value is not None and value.duration is not None:
-            span = self._duration(value.duration, measure.where)
-            conditions.append(f"{span} is not None")
-            amount = span if measure.agg == "sum" else "1"
-        elif value is not None and value.number is not None:
-            amount = self._field(value.number)
-            conditions.append(f"{amount} is not None")
-        elif value is not None and value.money is not None and measure.agg == "sum":
-            amount = self._money(cube, measure, value.money, value.weight, conditions)
+            conditions.append(self._where(measure.where, of_items=True))
+        amount = self._amount(cube, measure, conditions)
         if measure.event is not None:
             conditions.append(self._reached(cube, measure))
         conditions = [c for c in dict.fromkeys(conditions) if c != "True"]
         return f"({amount} if {' and '.join(conditions)} else 0)" if conditions else amount
 
+    def _amount(self, cube: Cube, measure: MeasureDef, conditions: list[str]) -> str:
+        """Return what a measure adds while the `conditions` hold, of which it adds some."""
+        value, adds = measure.value, measure.agg == "sum"
+        if value is None:
+            return "1"
+        if value.money is not None:
+            return self._money(cube, measure, value.money, value.weight, conditions) if adds else "1"
+        if value.duration is not None:
+            text = self._duration(value.duration, measure.where)
+            conditions.append(f"{text} is not None")
+        elif value.number is not None:
+            text = self._number(value, conditions)
+        elif value.age_of is not None:
+            text = self.code.field(value.age_of)
+            conditions.append(self.code.passed(text))
+        elif value.latest is not None:
+            text, _ = self.code.number(value.latest)
+            there = [self.code.field(path) for path in (value.latest, value.dated or "")]
+            conditions += [f"{variable} is not None" for variable in there]
+        else:
+            conditions.append(f"{self.code.field(value.distinct or '')} is not None")
+            text = "1"
+        return text if adds else "1"
+
+    def _number(self, value: Value, conditions: list[str]) -> str:
+        paths = [path for path in (value.number, value.times) if path is not None]
+        numbers = [self.code.number(path) for path in paths]
+        conditions += [f"{self.code.field(path)} is not None" for path in paths]
+        product = " * ".join(text for text, _ in numbers)
+        both_scaled = len(numbers) > 1 and all(scale > 1 for _, scale in numbers)
+        return f"round_half_even({product}, {SCALE})" if both_scaled else product
+
     def _money(self, cube: Cube, measure: MeasureDef, path: str, weight: str | None, conditions: list[str]) -> str:
-        if cube.key.fan_out is not None:
-            part = path.partition(".")[2]
-            conditions.append(f"item.{part} is not None")
-            return f"item.{part}"
-        amount = self._sum_over_list(path, measure.where) if "." in path else f"({self._field(path)} or 0)"
+        if cube.key.fan_out is not None and list_of(self.source, path) is not None:
+            amount = self.code.item(path)
+            conditions.append(f"{amount} is not None")
+            return amount
+        of_list = list_of(self.source, path) is not None
+        amount = self._sum_over_list(path, measure.where) if of_list else f"({self.code.field(path)} or 0)"
         if weight is None:
             return amount
-        chance = self._field(weight)
-        counted = self._constant(self._notes(f"no_{weight}"))
-        self._once(
-            f"note {weight}", f"if {chance} is None and {self._where(measure.where, item=False)}: notes += {counted}"
-        )
+        chance = self.code.field(weight)
+        counted = self.code.constant(self._notes(f"no_{weight}"))
+        condition = self._where(measure.where, of_items=False)
+        self.code.once(f"note {weight}", f"if {chance} is None and {condition}: notes += {counted}")
         conditions.append(f"{chance} is not None")
         return f"round_half_even({amount} * {chance}[0], {chance}[1])"
 
     def _reached(self, cube: Cube, measure: MeasureDef) -> str:
+        """Return the expression that a base entity (or item) has reached the event of a conversion."""
         event, within = measure.event, measure.within_ms
-        assert event is not None and within is not None and cube.key.at is not None  # noqa: PT018, S101 (set together by plan.py)
+        assert event is not None and cube.key.at is not None  # noqa: PT018, S101 (set together by plan.py)
         if event.duration is not None:
             span = self._duration(event.duration, measure.where)
-            return f"{span} is not None and {span} <= {within // 1000}"
-        reached, base = self._field(event.field or ""), self._field(cube.key.at)
-        return f"{reached} is not None and 0 <= {reached} - {base} < {within}"
+            return f"{span} is not None and {span} <= {(within or 0) // 1000}"
+        path = event.field or ""
+        if list_of(self.source, path) is not None:
+            return self.code.item(path)
+        reached = self.code.field(path)
+        if within is None:
+            return f"{reached} is not None"
+        return f"{reached} is not None and 0 <= {reached} - {self.code.field(cube.key.at)} < {within}"
 
     # ------------------------------------------------------------------------------------------------------------ cubes
 
     def _cube(self, index: int, cube: Cube) -> list[str]:
         """Return the lines that set `r<index>`."""
         key = cube.key
+        if key.kind == "membership":
+            return list(self._members(index, cube))
         values = [self._measure(cube, m) for m in cube.measures]
+        currency = self.code.field(self.source.currency or "") if key.hidden == "currency" else ""
+        combination = self._combination(cube, currency)
         hidden = self._hidden(cube)
-        currency = [self._field(self.source.currency or "")] if key.hidden == "currency" else []
-        dims = "".join(f"{part}, " for part in [*(self._dimension(d) for d in cube.dimensions), *currency])
-        parts = (["t"] if key.kind == "timed" else []) + [f"{self._constant(cube.combinations)}[({dims})]"]
-        parts += [hidden] if hidden else []
-        row = ", ".join([*parts, *(f"v{i}" for i in range(len(values)))])
-        fill = (
-            self._rows_of_items(index, key.fan_out, values, row)
-            if key.fan_out
-            else self._single_row(index, values, row)
-        )
-        fill = list(_under({self._where(m.where, item=False) for m in cube.measures}, fill))
-        if key.kind == "timed":
-            at = self._field(key.at or "")
-            return [
-                f"r{index} = ()",
-                f"if {at} is not None:",
-                f"    t = {at} + {key.shift_ms}" if key.shift_ms else f"    t = {at}",
-                "    if t < now:",
-                *("        " + line for line in fill),
-                "    elif t < nxt: nxt = t + 1",
-            ]
-        live = "True" if key.kind == "population" else self._live()  # a label value is there as soon as its entity is
+        timed = key.kind in {"timed", "dated"}
+        row = ", ".join([*(["t"] if timed else []), combination, *hidden, *(f"v{i}" for i in range(len(values)))])
+        fill = self._rows_of_items(index, cube, values, row) if key.fan_out else self._single_row(index, values, row)
+        fill = list(_under({self._where(m.where, of_items=False) for m in cube.measures}, fill))
+        if timed and not (key.fan_out and list_of(self.source, key.at or "")):
+            return [f"r{index} = ()", *self._at(self.code.field(key.at or ""), key.kind, key.shift_ms, fill)]
+        live = "True" if timed or key.kind == "population" else self._live()  # a label is there as soon as its entity
         return [f"r{index} = ()", f"if {live}:", *("    " + line for line in fill)]
+
+    @staticmethod
+    def _at(at: str, kind: str, shift_ms: int, fill: Sequence[str]) -> list[str]:
+        """Return the lines that fill in a row at its time `t`; what lies in the future waits."""
+        lines = [f"if {at} is not None:", f"    t = {at} + {shift_ms}" if shift_ms else f"    t = {at}"]
+        if kind == "dated":  # a date of the future lies in no window yet
+            return [*lines, *("    " + line for line in fill)]
+        return [
+            *lines,
+            "    if t < now:",
+            *("        " + line for line in fill),
+            "    elif t < nxt: nxt = t + 1",
+        ]
+
+    def _combination(self, cube: Cube, currency: str, **known: str) -> str:
+        """Return the expression of the number of a row's dimension values; `known` gives those of some dimensions."""
+        parts = [known.get(d) or self._dimension(cube, d) for d in cube.dimensions]
+        if cube.key.hidden == "currency":
+            parts.append(currency)
+        elif cube.key.hidden == "member":
+            parts.append(self.code.field((cube.measures[0].value or Value(number="")).distinct or ""))
+        return f"{self.code.constant(cube.combinations)}[({''.join(part + ', ' for part in parts)})]"
 
     def _live(self) -> str:
         """Return the condition that the entity exists at `now`."""
         field = self.source.exists_from
         if field is None:
             return "True"
-        at = self._field(field)
-        return self._once(
-            "live",
-            f"live = {at} is not None and {at} < now",
-            f"if not live and {at} is not None and {at} < nxt: nxt = {at} + 1",
-        )
+        return self.code.passed(self.code.field(field))
 
-    def _hidden(self, cube: Cube) -> str:
-        match cube.key.hidden:
-            case "bucket":
-                value = cube.measures[0].value
-                assert value is not None and value.duration is not None  # noqa: PT018, S101 (set together by plan.py)
-                return f"bucket({self._duration(value.duration, cube.measures[0].where)})"
-            case "instant":
-                value = cube.measures[0].value
-                return self._field((value.age_of if value else None) or "")
-            case _:
-                return ""
+    def _hidden(self, cube: Cube) -> list[str]:
+        """Return the expression of the hidden number, if the cube has one."""
+        measure = cube.measures[0]
+        value = measure.value
+        if value is None or cube.key.hidden in {"none", "currency", "member"}:
+            return []
+        if cube.key.hidden == "instant":
+            return [self.code.field(value.age_of or "")]
+        if cube.key.hidden == "date":
+            return [self.code.field(value.dated or "")]
+        number = self._duration(value.duration, measure.where) if value.duration else self._number(value, [])
+        return [f"bucket({number})" if cube.key.hidden == "bucket" else number]
 
-    def _dimension(self, name: str) -> str:
+    def _dimension(self, cube: Cube, name: str) -> str:
         dimension = dimension_of(self.source, name)
-        variable = (
-            f"item.{dimension.field.partition('.')[2]}" if "." in dimension.field else self._field(dimension.field)
-        )
+        path = dimension_path(self.source, name, cube.key.fan_out)
+        if path == ENTITY_ID:
+            return "entity_id"
+        variable = self.code.item(path) if list_of(self.source, path) is not None else self.code.field(path)
         if not dimension.values:
             return variable
-        listed = self._constant(frozenset(dimension.values))
+        listed = self.code.constant(frozenset(dimension.values))
         return f"({variable} if {variable} is None or {variable} in {listed} else '{OTHER}')"
 
     @staticmethod
@@ -460,13 +425,63 @@ class _Compiler:
         sets = [f"v{i} = {v}" for i, v in enumerate(values)]
         return [*sets, f"if {' or '.join(f'v{i}' for i in range(len(values)))}: r{index} = (({row}),)"]
 
-    @staticmethod
-    def _rows_of_items(index: int, fan_out: str, values: Sequence[str], row: str) -> list[str]:
-        sets = [f"    v{i} = {v}" for i, v in enumerate(values)]
+    def _rows_of_items(self, index: int, cube: Cube, values: Sequence[str], row: str) -> list[str]:
+        key, items = cube.key, str(cube.key.fan_out)
+        fill = [
+            *(f"v{i} = {v}" for i, v in enumerate(values)),
+            f"if {' or '.join(f'v{i}' for i in range(len(values)))}: rows.append(({row}))",
+        ]
+        if key.kind in {"timed", "dated"} and list_of(self.source, key.at or ""):
+            fill = self._at(self.code.item(key.at or ""), key.kind, key.shift_ms, fill)
         return [
             "rows = []",
-            f"for item in data.{fan_out} or ():",
-            *sets,
-            f"    if {' or '.join(f'v{i}' for i in range(len(values)))}: rows.append(({row}))",
+            f"for item in {self.code.items(items)}:",
+            *("    " + line for line in fill),
             f"r{index} = tuple(rows)",
         ]
+
+    # ------------------------------------------------------------------------------------------------------ populations
+
+    def _members(self, index: int, cube: Cube) -> Iterator[str]:
+        """Yield the lines that set the rows of a population: one for each window in which the entity counts."""
+        population = self.around.declarations.populations[cube.key.spread]
+        windows = self.code.constant(MembershipWindows(cube.tokens, self.around.calendar))
+        yield f"r{index} = ()"
+        yield f"if {self._where(population.where, of_items=False)}:"
+        if population.amounts is None:
+            contacts = f"contacts_of(entity.children, {population.contacted!r})" if population.contacted else "None"
+            yield f"    found, nxt = {windows}.counts({self._intervals(population)}, {contacts}, now, nxt)"
+        else:
+            phases, by_part = self._phases(population, cube)
+            yield f"    found, nxt = {windows}.weights({phases}, now, nxt, by_part={by_part})"
+        ends = {"start": "w.start", "end": "w.end", "kept": "min(w.start, w.end)", "count": "w.phases"}
+        of_items = {d: "w.part" for d in cube.dimensions if d != WINDOW and self._is_part(cube, d)}
+        combination = self._combination(cube, "w.currency", **{WINDOW: "w.token"}, **of_items)
+        row = ", ".join([combination, *(ends[m.agg] for m in cube.measures)])
+        yield f"    r{index} = tuple([({row}) for w in found])"
+
+    def _is_part(self, cube: Cube, dimension: str) -> bool:
+        return list_of(self.source, dimension_path(self.source, dimension, cube.key.fan_out)) is not None
+
+    def _intervals(self, population: Population) -> str:
+        own = "".join(
+            f"({self.code.field(i.from_)}, {self.code.field(i.to) if i.to else 'None'}), "
+            for i in population.intervals
+            if i.from_ is not None
+        )
+        rules = [
+            (i.over, None if i.ends is None else position_of(self.source, f"{i.over[0]}.{i.ends}"), i.for_)
+            for i in population.intervals
+            if i.over
+        ]
+        until = self.code.field(population.until) if population.until else "None"
+        return f"intervals_of(({own}), entity.children, {self.code.constant(rules)}, {until})"
+
+    def _phases(self, population: Population, cube: Cube) -> tuple[str, bool]:
+        path = population.amounts or ""
+        relation = path.partition(".")[0]
+        parts = [
+            dimension_path(self.source, d, None) for d in cube.dimensions if d != WINDOW and self._is_part(cube, d)
+        ]
+        part = position_of(self.source, parts[0]) if parts else None
+        return f"phases_of(entity.children, {relation!r}, {position_of(self.source, path)}, {part})", bool(parts)

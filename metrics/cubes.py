@@ -2,7 +2,9 @@
 
 A *cube* holds the measures that share source, event time and fan-out, and is filled by the rows of one contribution. A
 *cuboid* is one cube at one grain and one pane tier: the table whose rows are cells. A cuboid may have a *hidden
-dimension* that readings merge away: the currency of money, the log-bucket of a quantile, the instant of an age.
+dimension* that readings merge away: the currency of money, the log-bucket of a quantile, the instant of an age, the
+date of a latest value, the number of a least or greatest one, the value of a distinct count. Members of a population
+are counted for each window, so there the window is a dimension like the others.
 """
 
 import zlib
@@ -14,30 +16,37 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 
-from config.declarations import ConversionEvent, DurationValue, Value, Where
+from config.declarations import ConversionEvent, Value, Where
 
 UNKNOWN = "unknown"
-Hidden = Literal["none", "currency", "bucket", "instant"]
+WINDOW = "window"
+"""The dimension that holds the window's token in the cuboids of populations."""
+Hidden = Literal["none", "currency", "bucket", "instant", "date", "number", "member"]
+Kind = Literal["timed", "dated", "stock", "membership", "population", "incomplete"]
+"""What gives a row its pane: an instant, a local date, or nothing: the last four are as of T."""
 
 
 class MeasureDef(NamedTuple):
     """What one accumulator sums, over the entities (or list items) that meet `where`.
 
     `sum` adds up `value`; `count` adds 1 for each that has a `value` (or for each, without one) and reaches `event`.
+    In a population `start` and `end` add up the members at that end of the window, `kept` those at both, and `count`
+    the contracts behind what they weigh.
     """
 
     where: Where
-    agg: Literal["sum", "count"] = "count"
+    agg: Literal["sum", "count", "start", "end", "kept"] = "count"
     value: Value | None = None
     event: ConversionEvent | None = None
     within_ms: int | None = None
+    """In a matured cohort: how soon after its base time it must reach the event."""
 
 
 class CubeKey(NamedTuple):
-    """The identity of a cube; `spread` spells the value whose bucket or instant is the hidden dimension."""
+    """The identity of a cube; `spread` spells the value that the hidden dimension has, or names the population."""
 
     source: str
-    kind: Literal["timed", "stock", "population", "incomplete"]
+    kind: Kind
     at: str | None
     shift_ms: int
     fan_out: str | None
@@ -116,6 +125,8 @@ class Cube:
     spells: list[str] = field(default_factory=list)
     asked: dict[tuple[str, tuple[str, ...]], set[int]] = field(default_factory=dict)
     """Measures by (tier, grain)."""
+    tokens: dict[str, None] = field(default_factory=dict)
+    """The windows for which a population is counted."""
     dimensions: tuple[str, ...] = ()
     cuboids: tuple[Cuboid, ...] = ()
 
@@ -155,6 +166,6 @@ def spell(thing: object) -> str:
     return msgspec.json.encode(thing, enc_hook=plain, order="sorted").decode()
 
 
-def spread_of(value: DurationValue | str, where: Where) -> str:
-    """Return the spelling that sets apart cubes with a bucket or instant as hidden dimension."""
+def spread_of(value: Value, where: Where) -> str:
+    """Return the spelling that sets apart cubes with a hidden dimension of the value's own."""
     return spell([value, where])

@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import astuple
 
 from metrics.events import Event, OrderKey, Schema
+from metrics.relations import attribute
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +21,13 @@ DELETED = "deleted"
 """The name under which the deletion flag keeps its order key."""
 NEVER_PUT: OrderKey = (-1, -1, "")
 """The key of the fields that no event has set: smaller than that of any event."""
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 
-Child = tuple[OrderKey, int | None]
-"""What a parent keeps of one child: the link's order key, and the instant it carries (None once it was removed)."""
+_Part = int | str | bool | None
+Told = int | tuple[_Part | tuple[tuple[_Part, ...], ...], ...]
+"""What a child tells its parent: an instant, or a tuple of an instant and other fields, lists of tuples among them."""
+Child = tuple[OrderKey, Told | None]
+"""What a parent keeps of one child: the link's order key, and what it tells (None once it was removed)."""
 
 
 class Entity(Struct, array_like=True, gc=False):
@@ -63,17 +67,19 @@ class EntityCodec:
         )
         self.decode: Callable[[bytes], Any] = msgspec.msgpack.Decoder(entity_type).decode
         """Return an object with the attributes of `Entity`."""
-        self._lists = [(i, n) for i, n in enumerate(schema.names) if n in schema.item_types]
+        fields = schema.source.fields
+        self._nested = [(i, fields[n].type) for i, n in enumerate(schema.names) if n in schema.item_types]
         self._encode = msgspec.msgpack.Encoder().encode
 
     def encode(self, entity: Entity) -> bytes:
         """Return the record of `entity`."""
         data = astuple(entity.data)
-        if self._lists:
+        if self._nested:
             values = list(data)
-            for index, _ in self._lists:
-                if values[index] is not None:
-                    values[index] = [astuple(item) for item in values[index]]
+            for index, kind in self._nested:
+                value = values[index]
+                if value is not None:
+                    values[index] = [astuple(item) for item in value] if kind == "list" else astuple(value)
             data = tuple(values)
         return self._encode((RECORD_VERSION, entity.key, data, entity.deleted, entity.overrides, entity.children))
 
@@ -122,13 +128,13 @@ def _key_of(entity: Entity, name: str) -> OrderKey:
 def _clear_times(data: Any, overrides: dict[str, OrderKey], field: str, key: OrderKey) -> None:
     """Drop the entries of a `times` field that are older than `key`."""
     kept = {}
-    for entry, ms in (getattr(data, field) or {}).items():
+    for entry, ms in (getattr(data, attribute(field)) or {}).items():
         name = f"{field}.{entry}"
         if overrides.get(name, NEVER_PUT) > key:
             kept[entry] = ms
     for name in [n for n, k in overrides.items() if n.startswith(f"{field}.") and k <= key]:
         del overrides[name]
-    setattr(data, field, kept or None)
+    setattr(data, attribute(field), kept or None)
 
 
 def _named(schema: Schema, event: Event) -> list[tuple[str, Any]]:
@@ -137,7 +143,7 @@ def _named(schema: Schema, event: Event) -> list[tuple[str, Any]]:
         return [(DELETED, True)]
     named: list[tuple[str, Any]] = [(DELETED, False)]
     for name in schema.names:
-        value = getattr(event.data, name)
+        value = getattr(event.data, attribute(name))
         if value is UNSET:
             continue
         if schema.source.fields[name].type == "times" and value is not None:
@@ -160,19 +166,19 @@ def _put_under_overrides(old: Entity, event: Event) -> Entity:
 
 def _get(data: Any, name: str) -> Any:
     field, _, entry = name.partition(".")
-    value = getattr(data, field)
+    value = getattr(data, attribute(field))
     return (value or {}).get(entry) if entry else value
 
 
 def _set(data: Any, name: str, value: Any) -> None:
     field, _, entry = name.partition(".")
     if entry:
-        value = {**(getattr(data, field) or {}), entry: value}
-    setattr(data, field, value)
+        value = {**(getattr(data, attribute(field)) or {}), entry: value}
+    setattr(data, attribute(field), value)
 
 
 def link(old: Entity | None, schema: Schema, relation: str, child: str, state: Child) -> Entity | None:
-    """Return the parent with `child`'s newest carried instant, or None when it has that or a newer one already.
+    """Return the parent with what `child` told last, or None when it knows that or something newer already.
 
     The same key again replaces: a child that merged an older patch says something new under the key of its newest
     event.

@@ -1,25 +1,25 @@
-"""Evaluation: the nodes that turn merged sums, rates and plans into the exact value of a series.
+"""Evaluation: the nodes that turn merged sums and rates into the exact value of a series.
 
 A node reads one value for (window, dims); values are exact fractions, money in reporting minor units, and an absent
-value says why (KPIS 0.4).
+value says why (KPIS 0.4). `metrics.combine` has the nodes that are made of others.
 """
 
-import ast
-import operator
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
-from metrics.calendar import BusinessCalendar, Window, bounds
+from metrics.calendar import STOCK, BusinessCalendar, Window, bounds, year_before
 from metrics.currency import Rates
 from metrics.histogram import quantile
-from metrics.plans import Plans, Scope
+from metrics.plans import Plans
 from metrics.windows import Accumulators, Dims, RunningWindows
 
 Reason = Literal[
     "denominator_zero", "denominator_negative", "no_samples", "no_source_records", "no_plan", "below_min_samples"
 ]
+NOW = Window("now")
 
 
 class Result(NamedTuple):
@@ -41,67 +41,117 @@ class Context:
     rates: Rates
     plans: Plans
     tables: Mapping[int, RunningWindows]
+    _members: dict[tuple[int, int, Window], dict[Dims, list[str]]] = field(default_factory=dict)
 
     @property
     def today(self) -> int:
         """The local date just before T, at whose rates stocks are valued."""
         return self.calendar.current_day(self.as_of)
 
+    def factor(self, currency: str, day: int | None) -> Fraction | None:
+        """Return the worth of a minor unit on a local date, today without one; None without a rate."""
+        return self.rates.factor(currency, self.today if day is None else day)
+
+    def members(self, ref: "Ref", window: Window) -> dict[Dims, list[str]]:
+        """Return, by the other dimension values, the values of the last dimension for which an accumulator is not 0."""
+        table, column = ref.place(window)
+        key = table, column, window
+        found = self._members.get(key)
+        if found is None:
+            found = self._members[key] = {}
+            for dims, parts in self.tables[table].sums[NOW if ref.by_window else window].items():
+                row = dims[:-1] if ref.by_window else dims
+                here = not ref.by_window or dims[-1] == window.token
+                if here and any(sums[column] for sums in parts.values()):
+                    found.setdefault(row[:-1], []).append(row[-1])
+        return found
+
 
 @dataclass(slots=True)
 class Ref:
-    """One accumulator at one grain: its cuboid and column by pane tier, filled in when the plan is closed."""
+    """One accumulator at one grain: its cuboid and column by pane tier, filled in when the plan is closed.
+
+    A population is counted `by_window`: there the window's token is the last dimension value.
+    """
 
     columns: dict[str, tuple[int, int]]
+    by_window: bool = False
 
-    def parts(self, context: Context, window: Window, dims: Dims) -> Iterator[tuple[Any, int]]:
-        """Yield (hidden value, sum) of a window."""
-        table, column = self.columns[window.tier]
-        parts: Mapping[Any, Accumulators] = context.tables[table].sums[window].get(dims, {})
-        for hidden, sums in parts.items():
-            if sums[column]:
-                yield hidden, sums[column]
+    def place(self, window: Window) -> tuple[int, int]:
+        """Return the cuboid and column in which a window is read."""
+        return self.columns[STOCK if self.by_window else window.tier]
+
+    def parts(self, context: Context, window: Window, dims: Dims) -> list[tuple[Any, int]]:
+        """Return (hidden value, sum) of a window."""
+        table, column = self.place(window)
+        sums_of = context.tables[table].sums
+        parts: Mapping[Any, Accumulators] = (
+            sums_of[NOW].get((*dims, window.token), {}) if self.by_window else sums_of[window].get(dims, {})
+        )
+        return [(hidden, sums[column]) for hidden, sums in parts.items() if sums[column]]
 
 
-class Node(Protocol):
+class Node(ABC):
     """Something that has a value for each window and row of dimension values."""
 
+    __slots__ = ()
+
+    @abstractmethod
     def read(self, context: Context, window: Window, dims: Dims) -> Result:
         """Return the value."""
-        ...
+
+    def refs(self) -> Iterable[Ref]:
+        """Return the accumulators that are read directly."""
+        return ()
+
+    def inner(self) -> Iterable["Node"]:
+        """Return the nodes that this one is made of."""
+        return ()
 
     def reads(self, window: Window) -> Iterator[tuple[int, Window]]:
         """Yield the (cuboid, window) pairs that the value depends on."""
-        ...
+        for ref in self.refs():
+            yield ref.place(window)[0], window
+        for node in self.inner():
+            yield from node.reads(window)
+
+    @property
+    def ages(self) -> bool:
+        """Whether the value changes with T alone."""
+        return any(node.ages for node in self.inner())
 
 
 @dataclass(slots=True)
-class Total:
-    """A sum of whole numbers: a count, a quantity, seconds.
+class Total(Node):
+    """A sum of numbers: a count, a quantity, seconds; `scale` units make 1.
 
     With `convertible`, the records whose money has no rate are left out.
     """
 
     ref: Ref
     convertible: bool = False
+    scale: int = 1
 
     def read(self, context: Context, window: Window, dims: Dims) -> Result:
         """Return the sum; 0 without records."""
         total = 0
         for hidden, amount in self.ref.parts(context, window, dims):
-            if self.convertible and isinstance(hidden, tuple) and _factor(context, hidden) is None:
+            if self.convertible and isinstance(hidden, tuple) and context.factor(*hidden) is None:
                 continue
             total += amount
-        return Result(Fraction(total), samples=total)
+        return Result(Fraction(total, self.scale), samples=total)
 
-    def reads(self, window: Window) -> Iterator[tuple[int, Window]]:
-        """Yield the one cuboid."""
-        yield self.ref.columns[window.tier][0], window
+    def refs(self) -> Iterable[Ref]:
+        """Return the one accumulator."""
+        return (self.ref,)
 
 
 @dataclass(slots=True)
-class MoneyTotal:
-    """A sum of money in reporting minor units, each currency and day at its rate; what has no rate is left out."""
+class MoneyTotal(Node):
+    """A sum of money in reporting minor units, each currency and day at its rate; what has no rate is left out.
+
+    Stocks are valued at today's rate, the members of a population at that of the day before the window (KPIS A22).
+    """
 
     ref: Ref
 
@@ -109,30 +159,48 @@ class MoneyTotal:
         """Return the exact sum; 0 without records."""
         own = 0
         by_factor: dict[Fraction, int] = {}
-        for hidden, amount in self.ref.parts(context, window, dims):
-            if hidden[0] == context.rates.reporting:
+        before = self._day_before(context, window) if self.ref.by_window else None
+        for (currency, day), amount in self.ref.parts(context, window, dims):
+            if currency == context.rates.reporting:
                 own += amount
                 continue
-            factor = _factor(context, hidden)
+            factor = context.factor(currency, before or day)
             if factor is not None:
                 by_factor[factor] = by_factor.get(factor, 0) + amount
         return Result(sum((f * a for f, a in by_factor.items()), Fraction(own)))
 
-    def reads(self, window: Window) -> Iterator[tuple[int, Window]]:
-        """Yield the one cuboid."""
-        yield self.ref.columns[window.tier][0], window
+    @staticmethod
+    def _day_before(context: Context, window: Window) -> int:
+        return context.calendar.current_day(bounds(window, context.as_of, context.calendar).start)
 
-
-def _factor(context: Context, hidden: tuple[str, int | None]) -> Fraction | None:
-    currency, day = hidden
-    return context.rates.factor(currency, context.today if day is None else day)
+    def refs(self) -> Iterable[Ref]:
+        """Return the one accumulator."""
+        return (self.ref,)
 
 
 @dataclass(slots=True)
-class Mean:
+class Required(Node):
+    """Another node's value, absent while there are no records in the window."""
+
+    node: Node
+    records: Total
+
+    def read(self, context: Context, window: Window, dims: Dims) -> Result:
+        """Return the value; absent without records."""
+        if not self.records.read(context, window, dims).value:
+            return Result(None, "no_source_records")
+        return self.node.read(context, window, dims)
+
+    def inner(self) -> Iterable[Node]:
+        """Return the node and the number of records."""
+        return self.node, self.records
+
+
+@dataclass(slots=True)
+class Mean(Node):
     """The mean of the values that there are."""
 
-    total: Total
+    total: Total | MoneyTotal
     count: Total
 
     def read(self, context: Context, window: Window, dims: Dims) -> Result:
@@ -143,32 +211,69 @@ class Mean:
         total = self.total.read(context, window, dims).value or Fraction(0)
         return Result(total / samples, None, total, samples, int(samples))
 
-    def reads(self, window: Window) -> Iterator[tuple[int, Window]]:
-        """Yield the cuboids of both sums."""
-        yield from self.total.reads(window)
-        yield from self.count.reads(window)
+    def inner(self) -> Iterable[Node]:
+        """Return both sums."""
+        return self.total, self.count
 
 
 @dataclass(slots=True)
-class Quantile:
-    """A quantile of the log-histogram in the hidden dimension."""
+class Quantile(Node):
+    """A quantile of the log-histogram in the hidden dimension; `scale` units make 1."""
 
     ref: Ref
     q: Fraction
+    scale: int = 1
 
     def read(self, context: Context, window: Window, dims: Dims) -> Result:
         """Return the value at the rank; absent without samples."""
         counts = dict(self.ref.parts(context, window, dims))
         value = quantile(counts, self.q)
-        return Result(value, None if value is not None else "no_samples", samples=sum(counts.values()))
+        if value is None:
+            return Result(None, "no_samples", samples=0)
+        return Result(value / self.scale, samples=sum(counts.values()))
 
-    def reads(self, window: Window) -> Iterator[tuple[int, Window]]:
-        """Yield the one cuboid."""
-        yield self.ref.columns[window.tier][0], window
+    def refs(self) -> Iterable[Ref]:
+        """Return the one accumulator."""
+        return (self.ref,)
 
 
 @dataclass(slots=True)
-class GreatestAge:
+class Extreme(Node):
+    """The least or greatest number in the hidden dimension; `scale` units make 1."""
+
+    ref: Ref
+    greatest: bool
+    scale: int = 1
+
+    def read(self, context: Context, window: Window, dims: Dims) -> Result:
+        """Return the number; absent without samples."""
+        counts = dict(self.ref.parts(context, window, dims))
+        if not counts:
+            return Result(None, "no_samples", samples=0)
+        return Result(Fraction((max if self.greatest else min)(counts), self.scale), samples=sum(counts.values()))
+
+    def refs(self) -> Iterable[Ref]:
+        """Return the one accumulator."""
+        return (self.ref,)
+
+
+@dataclass(slots=True)
+class Distinct(Node):
+    """The number of different values in the hidden dimension."""
+
+    ref: Ref
+
+    def read(self, context: Context, window: Window, dims: Dims) -> Result:
+        """Return the number; 0 without records."""
+        return Result(Fraction(len(self.ref.parts(context, window, dims))))
+
+    def refs(self) -> Iterable[Ref]:
+        """Return the one accumulator."""
+        return (self.ref,)
+
+
+@dataclass(slots=True)
+class GreatestAge(Node):
     """The age in whole seconds of the earliest instant in the hidden dimension."""
 
     ref: Ref
@@ -180,161 +285,68 @@ class GreatestAge:
             return Result(None, "no_samples", samples=0)
         return Result(Fraction((context.as_of - min(instants)) // 1000), samples=sum(instants.values()))
 
-    def reads(self, window: Window) -> Iterator[tuple[int, Window]]:
-        """Yield the one cuboid."""
-        yield self.ref.columns[window.tier][0], window
+    def refs(self) -> Iterable[Ref]:
+        """Return the one accumulator."""
+        return (self.ref,)
+
+    @property
+    def ages(self) -> bool:
+        """Ages grow."""
+        return True
 
 
 @dataclass(slots=True)
-class Quotient:
-    """(numerator - minus) / denominator; with `positive`, also absent while the denominator is negative."""
+class MeanAge(Node):
+    """The mean age in seconds of instants, from their sum in milliseconds and their number."""
 
-    numerator: Node
-    minus: Node | None
-    denominator: Node
-    min_samples: int = 1
-    positive: bool = False
+    instants: Total
+    count: Total
 
     def read(self, context: Context, window: Window, dims: Dims) -> Result:
-        """Return the ratio; absent while the denominator is 0 or has too few samples."""
-        above = self.numerator.read(context, window, dims)
-        below = self.denominator.read(context, window, dims)
-        less = self.minus.read(context, window, dims) if self.minus is not None else Result(Fraction(0))
-        for side in (above, less, below):
-            if side.value is None:
-                return Result(None, side.reason)
-        assert above.value is not None and below.value is not None and less.value is not None  # noqa: PT018, S101 (checked just now)
-        numerator, denominator = above.value - less.value, below.value
-        if denominator == 0 or (self.positive and denominator < 0):
-            return Result(
-                None,
-                "denominator_negative" if denominator < 0 else "denominator_zero",
-                numerator,
-                denominator,
-                below.samples,
-            )
-        if below.samples is not None and below.samples < self.min_samples:
-            return Result(None, "below_min_samples", numerator, denominator, below.samples)
-        return Result(numerator / denominator, None, numerator, denominator, below.samples)
+        """Return the mean age at T; absent without entities."""
+        samples = self.count.read(context, window, dims).value or Fraction(0)
+        if not samples:
+            return Result(None, "no_samples", samples=0)
+        ages = (context.as_of * samples - (self.instants.read(context, window, dims).value or 0)) / 1000
+        return Result(ages / samples, None, ages, samples, int(samples))
 
-    def reads(self, window: Window) -> Iterator[tuple[int, Window]]:
-        """Yield what the sides depend on."""
-        for node in (self.numerator, self.minus, self.denominator):
-            if node is not None:
-                yield from node.reads(window)
+    def inner(self) -> Iterable[Node]:
+        """Return both sums."""
+        return self.instants, self.count
+
+    @property
+    def ages(self) -> bool:
+        """Ages grow."""
+        return True
 
 
 @dataclass(slots=True)
-class Shifted:
-    """Another KPI over the comparison window, or over a fixed window."""
+class Latest(Node):
+    """The number of the newest record that is not after today; `scale` units make 1.
 
-    inner: Node
-    previous: bool
-    token: str | None = None
-
-    def _window(self, window: Window) -> Window:
-        return Window(self.token or window.token, self.previous or window.previous)
-
-    def read(self, context: Context, window: Window, dims: Dims) -> Result:
-        """Return the value of the shifted window."""
-        return self.inner.read(context, self._window(window), dims)
-
-    def reads(self, window: Window) -> Iterator[tuple[int, Window]]:
-        """Yield what the inner node depends on, shifted."""
-        yield from self.inner.reads(self._window(window))
-
-
-@dataclass(slots=True)
-class PlanAmount:
-    """The plan of the window's calendar period at the scope of the grain, at the rate of the period's first day."""
-
-    kind: str
-    metric: str
-    grain: tuple[str, ...]
-
-    def read(self, context: Context, window: Window, dims: Dims) -> Result:
-        """Return the planned amount; absent without a plan."""
-        found = bounds(window, context.as_of, context.calendar)
-        scope: Scope = frozenset(zip(self.grain, dims, strict=True))
-        plan = context.plans.find(self.kind, self.metric, found.period, scope, context.as_of) if found.period else None
-        if plan is None:
-            return Result(None, "no_plan")
-        if plan.currency is None:
-            return Result(plan.amount)
-        factor = context.rates.factor(plan.currency, found.panes.first)
-        return Result(None, "no_plan") if factor is None else Result(plan.amount * factor)
-
-    def reads(self, window: Window) -> Iterator[tuple[int, Window]]:  # noqa: ARG002 (plans are looked up anew when they change)
-        """Yield nothing: no cells are read."""
-        yield from ()
-
-
-@dataclass(slots=True)
-class Formula:
-    """Arithmetic over named inputs."""
-
-    inputs: Mapping[str, Node]
-    require: Mapping[str, str]
-    evaluate: Callable[[Mapping[str, Fraction]], Fraction]
-
-    def read(self, context: Context, window: Window, dims: Dims) -> Result:
-        """Return the value; absent when an input is, or when one that must be positive (or not 0) is not."""
-        values: dict[str, Fraction] = {}
-        for alias, node in self.inputs.items():
-            result = node.read(context, window, dims)
-            if result.value is None:
-                return Result(None, result.reason)
-            values[alias] = result.value
-        for alias, rule in self.require.items():
-            if values[alias] == 0:
-                return Result(None, "denominator_zero")
-            if values[alias] < 0 and rule == "positive":
-                return Result(None, "denominator_negative")
-        try:
-            return Result(self.evaluate(values))
-        except ZeroDivisionError:
-            return Result(None, "denominator_zero")
-
-    def reads(self, window: Window) -> Iterator[tuple[int, Window]]:
-        """Yield what the inputs depend on."""
-        for node in self.inputs.values():
-            yield from node.reads(window)
-
-
-_BINARY: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
-}  # fmt: skip
-_FUNCTIONS: dict[str, Callable[..., Fraction]] = {"min": min, "max": max, "abs": abs}
-
-
-def compile_formula(text: str) -> Callable[[Mapping[str, Fraction]], Fraction]:
-    """Compile ``+ - * / ( )``, numbers, aliases and min, max, abs into an exact function of the aliases.
-
-    Raises:
-        ValueError: the text holds anything else.
+    `max_age_days` says how old it may be, for all rows or by the value of the last dimension. With `year_back` it is
+    the number of the record dated exactly 12 months before that one.
     """
-    return _formula(ast.parse(text, mode="eval").body, text)
 
+    numbers: Ref
+    records: Ref
+    scale: int
+    max_age_days: int | Mapping[str, int | None] | None = None
+    year_back: bool = False
 
-def _formula(node: ast.expr, text: str) -> Callable[[Mapping[str, Fraction]], Fraction]:
-    match node:
-        case ast.Constant(value=int() | float()):
-            number = Fraction(str(node.value))
-            return lambda _: number
-        case ast.Name(id=alias):
-            return lambda values: values[alias]
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            inner = _formula(operand, text)
-            return lambda values: -inner(values)
-        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-            return _formula(operand, text)
-        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
-            first, second, combine = _formula(left, text), _formula(right, text), _BINARY[type(op)]
-            return lambda values: combine(first(values), second(values))
-        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
-            call, parts = _FUNCTIONS[name], [_formula(a, text) for a in args]
-            return lambda values: call(*(p(values) for p in parts))
-        case _:
-            raise ValueError(
-                f"`{ast.unparse(node)}` in `{text}` is not allowed; use + - * / ( ), numbers, aliases, min, max, abs"
-            )
+    def read(self, context: Context, window: Window, dims: Dims) -> Result:
+        """Return the number; absent without a record that is new enough."""
+        dates = dict(self.records.parts(context, window, dims))
+        newest = max((date for date in dates if date <= context.today), default=None)
+        limit = self.max_age_days.get(dims[-1]) if isinstance(self.max_age_days, Mapping) else self.max_age_days
+        if newest is None or (limit is not None and context.today - newest > limit):
+            return Result(None, "no_source_records")
+        if self.year_back:
+            newest = year_before(newest)
+            if newest not in dates:
+                return Result(None, "no_source_records")
+        return Result(Fraction(dict(self.numbers.parts(context, window, dims)).get(newest, 0), self.scale))
+
+    def refs(self) -> Iterable[Ref]:
+        """Return both accumulators."""
+        return self.numbers, self.records

@@ -4,7 +4,7 @@ A `put` is decoded straight into the source's record type (absent fields become 
 time into a type that tells "not named" from "null".
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import GenericAlias
@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from config.declarations import FieldType, Source
 from metrics.calendar import parse_instant
+from metrics.relations import attribute
 
 MAX_AMOUNT_MINOR = 10**15
 """Amounts above are refused: with it, the sums of one flush stay far inside 64 bits."""
@@ -56,22 +57,26 @@ class Schema:
         """Build the struct types of `source`."""
         self.source = source
         self.names = tuple(source.fields)
-        self.item_types = {n: _item_type(source.key, n, f) for n, f in source.fields.items() if f.type == "list"}
+        self._checked: dict[str, _Bounded] = {}
+        self.item_types = {n: _item_type(source.key, n, f) for n, f in source.fields.items() if f.fields}
+        """The types of objects and of the items of lists, by field."""
         self.record_type = msgspec.defstruct(
             f"{source.key}_record",
-            [(n, self._annotation(n, f) | None, None) for n, f in source.fields.items()],
+            [(attribute(n), self._annotation(n, f) | None, None) for n, f in source.fields.items()],
+            rename=_written(source.fields),
             forbid_unknown_fields=True,
             gc=False,
         )
         self.state_type = msgspec.defstruct(
             f"{source.key}_state",
-            [(n, self._state_annotation(n, f) | None, None) for n, f in source.fields.items()],
+            [(attribute(n), self._state_annotation(n, f) | None, None) for n, f in source.fields.items()],
             array_like=True,
             gc=False,
         )
         patch_type = msgspec.defstruct(
             f"{source.key}_patch",
-            [(n, self._annotation(n, f) | None | UnsetType, UNSET) for n, f in source.fields.items()],
+            [(attribute(n), self._annotation(n, f) | None | UnsetType, UNSET) for n, f in source.fields.items()],
+            rename=_written(source.fields),
             forbid_unknown_fields=True,
         )
         self._put = msgspec.json.Decoder(_envelope(source.key, self.record_type))
@@ -79,20 +84,20 @@ class Schema:
         self.decode = self._compile_decode()
 
     def _annotation(self, name: str, field: FieldType) -> Any:
-        return GenericAlias(list, (self.item_types[name],)) if field.type == "list" else _ANNOTATIONS[field.type](field)
+        if field.type == "list":
+            return GenericAlias(list, (self.item_types[name],))
+        return self.item_types[name] if field.type == "object" else _ANNOTATIONS[field.type](field)
 
     def _state_annotation(self, name: str, field: FieldType) -> Any:
         match field.type:
             case "list":
-                return GenericAlias(list, (_as_array(self.item_types[name]),))
-            case "timestamp" | "date":
-                return int
+                return GenericAlias(list, (_item_state(self.source.key, name, field),))
+            case "object":
+                return _item_state(self.source.key, name, field)
             case "times":
                 return dict[str, int | None]
-            case "enum":
-                return str
             case _:
-                return _ANNOTATIONS[field.type](field)
+                return _settled_annotation(field)
 
     def _compile_decode(self) -> Callable[[bytes], Event]:
         """Return the function that decodes one event; it raises `RejectedError`, whose text says which field and why.
@@ -133,7 +138,7 @@ class Schema:
             "Event": Event,
             "UNSET": UNSET,
             "instants": _InstantMemo(),
-            "bounded": _bounded,
+            **self._checked,
         }
         exec(compile("\n".join(lines), f"<decode {self.source.key}>", "exec"), scope)  # noqa: S102 (our own text, validated names)
         self._settle = scope["settle"]
@@ -141,27 +146,43 @@ class Schema:
         return decode
 
     def _settling(self) -> Iterator[str]:
-        """Yield the lines that convert the fields of `data`."""
+        """Yield the lines that convert the fields of `data`, and those of its objects and lists."""
         for name, field in self.source.fields.items():
-            bounds = f"{field.minimum}, {field.maximum}"
-            convert = {
-                "timestamp": "instants[v]",
-                "date": "v.toordinal()",
-                "times": "{k: None if t is None else instants[t] for k, t in v.items()}",
-                "decimal": f"bounded('{name}', v, {bounds})",
-            }.get(field.type)
+            if field.fields:
+                yield from self._settling_items(name, field)
+                continue
+            convert = _conversion(field, self._bounded(name, field))
             if convert is not None:
-                yield f"v = data.{name}"
-                yield f"if v is not None and v is not UNSET: data.{name} = {convert}"
+                at = f"data.{attribute(name)}"
+                yield f"v = {at}"
+                yield f"if v is not None and v is not UNSET: {at} = {convert}"
+
+    def _settling_items(self, name: str, field: FieldType) -> Iterator[str]:
+        lines = []
+        for part, inner in field.fields.items():
+            convert = _conversion(inner, self._bounded(f"{name}.{part}", inner))
+            if convert is not None:
+                at = f"item.{attribute(part)}"
+                lines += [f"        v = {at}", f"        if v is not None: {at} = {convert}"]
+        if lines:
+            whole = f"data.{attribute(name)}"
+            yield f"if {whole} is not None and {whole} is not UNSET:"
+            yield f"    for item in {whole if field.type == 'list' else f'({whole},)'}:"
+            yield from lines
+
+    def _bounded(self, name: str, field: FieldType) -> str:
+        """Return the name under which the generated code finds the checked values of a decimal field."""
+        key = f"bounded_{name.replace('.', '__')}"
+        if field.type == "decimal":
+            self._checked[key] = _Bounded(name, field.minimum, field.maximum)
+        return key
 
     def _fault(self, value: bytes, error: ValueError) -> str:
         """Return the error's words with the field that holds the text in front."""
         words = str(error)
-        for name, given in msgspec.json.decode(value)["data"].items():
-            texts = given.values() if isinstance(given, dict) else (given,)
-            timed = self.source.fields[name].type in ("timestamp", "times")
-            if timed and any(isinstance(text, str) and words.startswith(f"`{text}` ") for text in texts):
-                return f"field `{name}`: {words}"
+        for path, text in _texts(msgspec.json.decode(value)["data"]):
+            if words.startswith(f"`{text}` "):
+                return f"field `{path}`: {words}"
         return words
 
     def _decode_other(self, value: bytes, raw: Any) -> Event:
@@ -205,32 +226,78 @@ _ANNOTATIONS: dict[str, Callable[[FieldType], Any]] = {
 }
 
 
-def _bounded(name: str, value: str | float, minimum: int | None, maximum: int | None) -> str | float:
-    """Return a decimal unchanged.
+class _Bounded(dict[str | float, str | float]):
+    """Decimals that were checked, by themselves; looking up another one checks it."""
 
-    Raises:
-        ValueError: it is not finite, or lies outside its declared bounds.
-    """
-    number = Decimal(str(value))
-    if (
-        not number.is_finite()
-        or (minimum is not None and number < minimum)
-        or (maximum is not None and number > maximum)
-    ):
-        raise ValueError(f"field `{name}`: `{value}` lies outside {minimum} to {maximum}")
-    return value
+    def __init__(self, name: str, minimum: int | None, maximum: int | None) -> None:
+        self._name, self._minimum, self._maximum = name, minimum, maximum
+
+    def __missing__(self, value: str | float) -> str | float:
+        number = Decimal(str(value))
+        low, high = self._minimum, self._maximum
+        if not number.is_finite() or (low is not None and number < low) or (high is not None and number > high):
+            raise ValueError(f"field `{self._name}`: `{value}` lies outside {low} to {high}")
+        if len(self) >= _MEMO_SIZE:
+            self.clear()
+        self[value] = value
+        return value
+
+
+def _conversion(field: FieldType, bounded: str) -> str | None:
+    """Return the expression of what a value `v` becomes in an entity; None for what stays as it is decoded."""
+    return {
+        "timestamp": "instants[v]",
+        "date": "v.toordinal()",
+        "times": "{k: None if t is None else instants[t] for k, t in v.items()}",
+        "decimal": f"{bounded}[v]",
+    }.get(field.type)
+
+
+def _texts(given: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield (path, text) of every text in the data of an event."""
+    if isinstance(given, str):
+        yield path, given
+    elif isinstance(given, dict):
+        for name, value in given.items():
+            yield from _texts(value, f"{path}.{name}" if path else name)
+    elif isinstance(given, list):
+        for value in given:
+            yield from _texts(value, path)
+
+
+def _settled_annotation(field: FieldType) -> Any:
+    """Return the type of a plain field in an entity."""
+    if field.type in {"timestamp", "date"}:
+        return int
+    return str if field.type == "enum" else _ANNOTATIONS[field.type](field)
+
+
+def _written(fields: Mapping[str, FieldType]) -> dict[str, str]:
+    """Return how the attributes are spelt in JSON whose names are Python keywords."""
+    return {attribute(name): name for name in fields if attribute(name) != name}
 
 
 def _item_type(source: str, name: str, field: FieldType) -> type[Struct]:
-    """Return the type of the items of a list field; their required fields must be there."""
-    required = [(n, _ANNOTATIONS[f.type](f)) for n, f in field.fields.items() if f.required]
-    optional = [(n, _ANNOTATIONS[f.type](f) | None, None) for n, f in field.fields.items() if not f.required]
-    return msgspec.defstruct(f"{source}_{name}", [*required, *optional], forbid_unknown_fields=True, gc=False)
+    """Return the type of an object, or of the items of a list; their required fields must be there."""
+    return msgspec.defstruct(
+        f"{source}_{name}",
+        _item_fields(field, {n: _ANNOTATIONS[f.type](f) for n, f in field.fields.items()}),
+        rename=_written(field.fields),
+        forbid_unknown_fields=True,
+        gc=False,
+    )
 
 
-def _as_array(item_type: type[Struct]) -> type[Struct]:
-    fields: list[Any] = [(f.name, f.type) for f in msgspec.structs.fields(item_type)]
-    return msgspec.defstruct(f"{item_type.__name__}_state", fields, array_like=True, gc=False)
+def _item_state(source: str, name: str, field: FieldType) -> type[Struct]:
+    """Return the type in which an entity keeps an object, or the items of a list."""
+    types = {n: _settled_annotation(f) for n, f in field.fields.items()}
+    fields = [(f[0], f[1]) for f in _item_fields(field, types)]
+    return msgspec.defstruct(f"{source}_{name}_state", fields, array_like=True, gc=False)
+
+
+def _item_fields(field: FieldType, types: Mapping[str, Any]) -> list[Any]:
+    required: list[Any] = [(attribute(n), types[n]) for n, f in field.fields.items() if f.required]
+    return [*required, *((attribute(n), types[n] | None, None) for n, f in field.fields.items() if not f.required)]
 
 
 def _envelope(source: str, data_type: Any) -> type[Struct]:

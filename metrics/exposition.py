@@ -1,7 +1,7 @@
 """The readings as Prometheus gauges, made at the scrape: what has no value has no sample, and nothing stale is left."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from prometheus_client.samples import Sample
 
 from config.declarations import Kpi
 from metrics.calendar import Window
-from metrics.evaluate import Mean, Quantile, Result
+from metrics.evaluate import Mean, MeanAge, Quantile, Result
 from metrics.formatting import Quantities, Quantity, quantities
 from metrics.names import Role, metric_name
 from metrics.plan import NOW, Plan, SeriesPlan
@@ -43,6 +43,8 @@ class _Shown:
     """The samples of one series window, kept from one scrape to the next for the rows that did not change."""
 
     gauges: tuple[_Gauge, ...]
+    named: Mapping[str, _Gauge] | None
+    """By the value of the one dimension, which is then part of the name and no label."""
     window: Window
     dimensions: tuple[str, ...]
     samples: dict[Dims, tuple[Result, tuple[Sample, ...]]] = field(default_factory=dict)
@@ -60,10 +62,10 @@ class _Shown:
             yield from before[1]
 
     def _samples(self, dims: Dims, result: Result, currency: str) -> Iterator[Sample]:
-        labels = dict(zip(self.dimensions, dims, strict=True))
+        labels = {} if self.named is not None else dict(zip(self.dimensions, dims, strict=True))
         if self.window != NOW:
             labels = {"window": self.window.token, **labels}
-        for gauge in self.gauges:
+        for gauge in self.gauges if self.named is None else (self.named[dims[0]],):
             value = _role_value(result, gauge.role)
             if value is not None:
                 yield Sample(gauge.name, labels, gauge.quantity.number(value, currency))
@@ -77,12 +79,13 @@ class ReadingsCollector(Collector):
         self._view = view
         self._help: dict[str, str] = {}
         self._shown = {
-            (i, window): _Shown(gauges, window, series.grain)
+            (i, window): _Shown(gauges, _named(series, view.plan.currency), window, series.grain)
             for i, (series, gauges) in enumerate(_all_gauges(view.plan))
             for window in series.windows
         }
         for shown in self._shown.values():
-            self._help |= {gauge.name: gauge.documentation for gauge in shown.gauges}
+            gauges = shown.gauges if shown.named is None else shown.named.values()
+            self._help |= {gauge.name: gauge.documentation for gauge in gauges}
 
     def describe(self) -> Iterable[Metric]:
         """Return nothing: the names are free, and a registry need not collect to find out."""
@@ -141,6 +144,25 @@ class ReadingsCollector(Collector):
         yield unconverted
 
 
+class Exposed(NamedTuple):
+    """A gauge on which a series is exposed: one sample for each window of the series and each row of `labels`."""
+
+    role: Role
+    name: str
+    labels: tuple[str, ...]
+    """The dimensions; the label `window` comes before them where the window is not `now`."""
+
+
+def exposed_gauges(plan: Plan) -> Iterator[tuple[SeriesPlan, tuple[Exposed, ...]]]:
+    """Yield each series with its gauges; where values have a metric each there is one without dimensions for each."""
+    for series, gauges in _all_gauges(plan):
+        named = _named(series, plan.currency)
+        if named is None:
+            yield series, tuple(Exposed(g.role, g.name, series.grain) for g in gauges)
+        else:
+            yield series, tuple(Exposed(g.role, g.name, ()) for g in named.values())
+
+
 def definition_version(kpi: Kpi) -> str:
     """Return a short text that changes when, and only when, the declaration of `kpi` does."""
     return hashlib.sha256(kpi.model_dump_json().encode()).hexdigest()[:12]
@@ -168,8 +190,19 @@ def _gauges(series: SeriesPlan, kinds: Quantities, currency: str) -> Iterator[_G
         yield gauge("numerator", kinds.numerator)
     if kinds.denominator is not None:
         yield gauge("denominator", kinds.denominator)
-    if isinstance(series.node, Mean | Quantile):
+    if isinstance(series.node, Mean | MeanAge | Quantile):
         yield gauge("samples", _COUNT)
+
+
+def _named(series: SeriesPlan, currency: str) -> dict[str, _Gauge] | None:
+    """Return the gauges of a series whose values have a metric each, by value."""
+    if series.names is None:
+        return None
+    return {
+        value: _Gauge("value", metric_name(key, None, (), unit, currency), documentation, Quantity(unit, is_sum=False))
+        for value, (key, unit) in series.names.items()
+        for documentation in [f"{series.kpi.title.en}: {value}. {series.kpi.description}".strip()]
+    }
 
 
 def _documentation(series: SeriesPlan, role: Role) -> str:

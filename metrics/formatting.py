@@ -7,9 +7,10 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import NamedTuple
 
-from config.declarations import Declarations, Ratio, Side, Unit
+from config.declarations import Declarations, Membership, Ratio, Side, Unit
+from metrics.combine import Attained, Broadcast, Difference, Quotient
 from metrics.currency import exponent
-from metrics.evaluate import GreatestAge, MoneyTotal, Node, Quotient, Result, Total
+from metrics.evaluate import Distinct, GreatestAge, MoneyTotal, Node, Required, Result, Total
 from metrics.plan import SeriesPlan
 
 _RATIO_PLACES, _MEAN_MONEY_PLACES, _MEAN_SECONDS_PLACES = 12, 6, 3
@@ -62,16 +63,21 @@ def quantities(series: SeriesPlan, declarations: Declarations) -> Quantities:
     """Return the kinds of number of `series`."""
     kpi, node = series.kpi, series.node
     value = Quantity(kpi.unit, _is_sum(node))
+    count = Quantity("none", is_sum=True)
+    if isinstance(node, Attained):
+        return Quantities(value, count, count)
     if not isinstance(node, Quotient):
         return Quantities(value)
-    if not isinstance(kpi, Ratio):  # a conversion: both sides are counts
-        return Quantities(value, Quantity("none", is_sum=True), Quantity("none", is_sum=True))
-    above = _is_sum(node.numerator) and (node.minus is None or _is_sum(node.minus))
-    return Quantities(
-        value,
-        Quantity(_side_unit(kpi.numerator, declarations), above),
-        Quantity(_side_unit(kpi.denominator, declarations), _is_sum(node.denominator)),
-    )
+    if isinstance(kpi, Ratio):
+        above = _is_sum(node.numerator) and (node.minus is None or _is_sum(node.minus))
+        return Quantities(
+            value,
+            Quantity(_side_unit(kpi.numerator, declarations), above),
+            Quantity(_side_unit(kpi.denominator, declarations), _is_sum(node.denominator)),
+        )
+    if isinstance(kpi, Membership) and declarations.populations[kpi.population].amounts is not None:
+        count = Quantity("money", is_sum=True)
+    return Quantities(value, count, count)
 
 
 def decimal_text(series: SeriesPlan, result: Result, currency: str) -> str | None:
@@ -107,10 +113,21 @@ _FORMATS = {"money": "currency", "ratio": "percent", "seconds": "duration", "non
 
 
 def _is_sum(node: Node) -> bool:
-    return isinstance(node, Total | MoneyTotal | GreatestAge)
+    """Return whether a value is a whole number of the smallest unit."""
+    match node:
+        case Required(node=inner) | Broadcast(node=inner):
+            return _is_sum(inner)
+        case Difference(whole=whole, less=less):
+            return _is_sum(whole) and _is_sum(less)
+        case Total():
+            return node.scale == 1
+        case _:
+            return isinstance(node, MoneyTotal | GreatestAge | Distinct)
 
 
 def _side_unit(side: Side, declarations: Declarations) -> Unit:
+    if side.membership is not None:
+        return "money" if declarations.populations[side.membership.population].amounts is not None else "none"
     spec = side.measure or side.state
     if spec is None:
         return declarations.kpis[side.kpi or ""].unit

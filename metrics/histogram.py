@@ -1,8 +1,9 @@
-"""Log-histogram buckets of whole, non-negative values: relative error 1 %, exactly retractable.
+"""Log-histogram buckets of whole values: relative error 1 %, exactly retractable.
 
-The scheme of DDSketch (Masson, Rim, Lee: DDSketch, VLDB 2019) without collapsing and without min or max: bucket i > 0
-holds the values in (gamma^(i-1), gamma^i]. Counts are signed integers kept in cells, so taking a value back is the
-exact inverse of adding it; that is why the published library cannot be used, which only adds.
+The scheme of DDSketch (Masson, Rim, Lee: DDSketch, VLDB 2019) without collapsing and without min or max: bucket i >= 0
+holds the values in (gamma^(i-1), gamma^i], bucket -2 - i their negatives. Counts are signed integers kept in cells, so
+taking a value back is the exact inverse of adding it; that is why the published library cannot be used, which only
+adds.
 """
 
 from collections.abc import Mapping
@@ -16,12 +17,16 @@ ZERO_BUCKET = -1
 
 
 def bucket(value: int) -> int:
-    """Return the bucket of a whole value >= 0; 0 has a bucket of its own."""
+    """Return the bucket of a whole value; 0 has a bucket of its own."""
+    if value < 0:
+        return 2 * ZERO_BUCKET - bucket(-value)
     return ZERO_BUCKET if value == 0 else ceil(log(value) / _LOG_GAMMA - 1e-9)
 
 
 def representative(index: int) -> Fraction:
     """Return the value that stands for a bucket: at most 1 % from every value in it."""
+    if index < ZERO_BUCKET:
+        return -representative(2 * ZERO_BUCKET - index)
     if index == ZERO_BUCKET:
         return Fraction(0)
     return Fraction(2 * GAMMA**index / (1 + GAMMA)).limit_denominator(1000)

@@ -15,12 +15,14 @@ import msgspec
 
 from metrics.calendar import DAY_MS
 from metrics.cells import CubeCells, CuboidCells, Retention
-from metrics.contributions import NEVER, Rows
-from metrics.entities import DELETED, RECORD_VERSION, Entity, link, merge, newest_key
+from metrics.contributions import Rows, has_children
+from metrics.derived import NEVER
+from metrics.entities import DELETED, RECORD_VERSION, Entity, Told, link, merge, newest_key
 from metrics.events import Event, OrderKey, RejectedError
 from metrics.partitions import home_partitions
 from metrics.plan import Plan, SourcePlan
 from metrics.records import REFERENCE, cells_key, decode_cells, id_in, is_progress, reference_key
+from metrics.relations import attribute
 from metrics.stored import Recent, StoredEntities
 
 TOMBSTONE_RETENTION_MS = 400 * DAY_MS
@@ -59,13 +61,13 @@ class Record(NamedTuple):
 
 
 class Link(NamedTuple):
-    """What a child tells its parent: the instant it carries, or None when it no longer counts there."""
+    """What a child tells its parent; None when it no longer counts there."""
 
     relation: str
     parent: str
     child: str
     key: OrderKey
-    instant: int | None
+    told: Told | None
 
 
 class Rejected(NamedTuple):
@@ -202,9 +204,10 @@ class Shard:
     def apply_links(self, links: Iterable[Link]) -> None:
         """Apply what children tell their parents."""
         for sent in links:
-            stored = self._stored[sent.relation.partition(".")[0]]
+            source, _, children = sent.relation.partition(".")
+            stored = self._stored[source]
             recent = stored.open(sent.parent)
-            new = link(recent.entity, stored.plan.schema, sent.relation, sent.child, (sent.key, sent.instant))
+            new = link(recent.entity, stored.plan.schema, children, sent.child, (sent.key, sent.told))
             if new is not None:
                 recent.entity = new
                 stored.unsettled[sent.parent] = recent
@@ -248,16 +251,16 @@ class Shard:
                 if code is None:
                     continue
                 entity = recent.entity
-                rows, due = code.contribute(entity, now)
-                self._replace(stored, recent, rows, now)
+                rows, due = code.contribute(entity, now, entity_id)
+                self._replace(stored, entity_id, recent, rows, now)
                 if as_child:
                     self._send_links(stored, entity_id, recent, repeat=False)
                 if due != NEVER or self._due or entity.deleted:
                     self._set_timer(stored.key, entity_id, entity, due)
 
-    def _replace(self, stored: StoredEntities, recent: Recent, rows: Rows, before: int) -> None:
+    def _replace(self, stored: StoredEntities, entity_id: str, recent: Recent, rows: Rows, before: int) -> None:
         """Take the rows that the cells hold of an entity (as of `before`) out of them, and put `rows` in."""
-        for cube, old, new in zip(self._cubes[stored.key], stored.rows(recent, before), rows, strict=True):
+        for cube, old, new in zip(self._cubes[stored.key], stored.rows(entity_id, recent, before), rows, strict=True):
             if old != new:
                 cube.take_out += old
                 cube.add += new
@@ -268,16 +271,16 @@ class Shard:
         stored = self._stored[source]
         recent = stored.open(entity_id)
         entity = recent.entity
-        if entity.deleted and self._forget_at(entity) <= self.now:
+        if self._forgettable(stored, entity) and self._forget_at(entity) <= self.now:
             stored.forget(entity_id)
             return
         assert stored.plan.code is not None  # noqa: S101 (only sources that contribute have timers)
-        rows, due = stored.plan.code.contribute(entity, self.now)
-        self._replace(stored, recent, rows, before)
+        rows, due = stored.plan.code.contribute(entity, self.now, entity_id)
+        self._replace(stored, entity_id, recent, rows, before)
         self._set_timer(source, entity_id, entity, due)
 
     def _set_timer(self, source: str, entity_id: str, entity: Any, due: int) -> None:
-        if entity.deleted:
+        if self._forgettable(self._stored[source], entity):
             due = self._forget_at(entity)
         key = source, entity_id
         if due == NEVER:
@@ -285,6 +288,11 @@ class Shard:
         elif self._due.get(key) != due:
             self._due[key] = due
             heappush(self._timers, (due, source, entity_id))
+
+    @staticmethod
+    def _forgettable(stored: StoredEntities, entity: Any) -> bool:
+        """Return whether only order keys are left of an entity; an implied one may go on by its children."""
+        return entity.deleted and not (stored.plan.source.implied and has_children(entity.children))
 
     @staticmethod
     def _forget_at(entity: Any) -> int:
@@ -295,7 +303,7 @@ class Shard:
         """Tell the parents what they must know of a child: its removal at the old one first, then the new one."""
         plan = stored.plan
         assert plan.code is not None  # noqa: S101 (children contribute)
-        before, after = stored.links(recent, self.now), plan.code.links(recent.entity)
+        before, after = stored.links(entity_id, recent, self.now), plan.code.links(recent.entity)
         if before == after and not repeat:
             return
         recent.links = after
@@ -339,7 +347,7 @@ class Shard:
         key = reference_key(source, entity_id)
         if entity is None or entity.deleted or not plan.complete(entity.data):
             return key, None
-        return key, _encode({n: getattr(entity.data, n) for n in plan.schema.names})
+        return key, _encode({n: getattr(entity.data, attribute(n)) for n in plan.schema.names})
 
     @property
     def size(self) -> int:
@@ -371,7 +379,7 @@ class Shard:
             stored.packed[name] = value
             if stored.plan.code is None:
                 continue
-            rows, due = stored.plan.code.contribute(entity, self.now)
+            rows, due = stored.plan.code.contribute(entity, self.now, name)
             for cube, new in zip(self._cubes[source], rows, strict=True):
                 if new:
                     cube.add += new

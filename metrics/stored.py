@@ -65,25 +65,25 @@ class StoredEntities:
             recent = self.recent[entity_id] = Recent(entity, was=entity)
         return recent
 
-    def rows(self, recent: Recent, now: int) -> Rows:
+    def rows(self, entity_id: str, recent: Recent, now: int) -> Rows:
         """Return the rows that the cells hold of an entity as of `now`."""
         if recent.rows is None:
-            self._work_out(recent, now)
+            self._work_out(entity_id, recent, now)
         return recent.rows or ()
 
-    def links(self, recent: Recent, now: int) -> Links:
+    def links(self, entity_id: str, recent: Recent, now: int) -> Links:
         """Return the links that an entity's parents were sent."""
         if recent.links is None:
-            self._work_out(recent, now)
+            self._work_out(entity_id, recent, now)
         return recent.links or ()
 
-    def _work_out(self, recent: Recent, now: int) -> None:
+    def _work_out(self, entity_id: str, recent: Recent, now: int) -> None:
         code = self.plan.code
         assert code is not None  # noqa: S101 (asked of sources that contribute)
         if recent.was is None:
             recent.rows, recent.links = code.nothing, (None,) * len(self.plan.as_child)
         else:
-            recent.rows, recent.links = code.contribute(recent.was, now)[0], code.links(recent.was)
+            recent.rows, recent.links = code.contribute(recent.was, now, entity_id)[0], code.links(recent.was)
             recent.was = None
 
     def settling(self) -> Iterator[tuple[str, Recent]]:

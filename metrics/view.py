@@ -68,13 +68,8 @@ class View:
         self._plans = Plans()
         self._day = -1
         self._readers = self._index()
-        self._ageing = {
-            series for (table, _), readers in self._readers.items() for series in readers if self._ages(table)
-        }
+        self._ageing = {(i, w) for i, series in enumerate(plan.series) if series.node.ages for w in series.windows}
         """The series windows whose values change with T alone."""
-
-    def _ages(self, table: int) -> bool:
-        return self.plan.cuboids[table].cube.hidden == "instant"
 
     def _index(self) -> dict[tuple[int, Window], list[tuple[int, Window]]]:
         """Return which series windows read each (cuboid, window)."""
@@ -84,6 +79,19 @@ class View:
                 for read in set(series.node.reads(window)):
                     readers[read].append((i, window))
         return readers
+
+    def _changed(self) -> dict[tuple[int, Window], set[Dims]]:
+        """Return the rows that changed since the last time by (cuboid, window), and forget them there."""
+        found: dict[tuple[int, Window], set[Dims]] = {}
+        for table, running in self._tables.items():
+            for window, dims in running.changed.items():
+                if dims and running.cuboid.cube.kind == "membership":
+                    for *row, token in dims:
+                        found.setdefault((table, Window(token)), set()).add(tuple(row))
+                elif dims:
+                    found[table, window] = set(dims)
+                dims.clear()
+        return found
 
     # ------------------------------------------------------------------------------------------------------- records in
 
@@ -148,18 +156,31 @@ class View:
 
     def _to_read(self, *, everything: bool) -> dict[tuple[int, Window], set[Dims] | None]:
         """Return what must be read again, by series window; None for all of its rows."""
-        wanted: dict[tuple[int, Window], set[Dims]] = {}
-        changed = {(t, w): dims for t, table in self._tables.items() for w, dims in table.changed.items() if dims}
-        for read, dims in changed.items():
-            for reader in self._readers.get(read, ()):
-                wanted.setdefault(reader, set()).update(dims)
+        if everything:
+            self._changed()
+            return dict.fromkeys(self.readings)
+        changed = self._changed()
+        wanted: dict[tuple[int, Window], set[Dims] | None] = {}
+        for (table, at), dims in changed.items():
+            grain = self._grain_of(table)
+            for reader in self._readers.get((table, at), ()):
+                if self.plan.series[reader[0]].grain != grain:
+                    wanted[reader] = None  # read at another grain: any of its rows may be another one
+                    continue
+                rows = wanted.setdefault(reader, set())
+                if rows is not None:
+                    rows.update(dims)
         for i, series in enumerate(self.plan.series):
-            population = set() if series.population is None else changed.get((series.population, NOW), set())
+            population = changed.get((series.population[0], NOW), ()) if series.population else ()
             for window in series.windows if population else ():
-                wanted.setdefault((i, window), set()).update(population)
-        for dims in changed.values():
-            dims.clear()
-        return {**wanted, **dict.fromkeys(self.readings if everything else self._ageing)}
+                rows = wanted.setdefault((i, window), set())
+                if rows is not None:
+                    rows.update(population)
+        return {**wanted, **dict.fromkeys(self._ageing)}
+
+    def _grain_of(self, table: int) -> tuple[str, ...]:
+        cuboid = self.plan.cuboids[table]
+        return cuboid.grain[:-1] if cuboid.cube.kind == "membership" else cuboid.grain
 
     def _read(self, index: int, window: Window, some: set[Dims] | None, context: Context) -> Iterator[Reading]:
         series = self.plan.series[index]
@@ -181,8 +202,13 @@ class View:
         """Return the rows that exist, among `some` or all: declared label values and those of live entities."""
         if series.population is None:
             return {()}
-        alive = self._tables[series.population].sums[NOW]
-        domain = {d for d in (alive if some is None else some) if d in alive and self._allows(series, d)}
+        table, column = series.population
+        alive = self._tables[table].sums[NOW]
+        domain = {
+            d
+            for d in (alive if some is None else some)
+            if d in alive and alive[d][None][column] and self._allows(series, d)
+        }
         domain.update(d for d in series.declared if some is None or d in some)
         return domain
 
@@ -234,11 +260,12 @@ class View:
         A deal that is won counts once, however many KPIs and windows it is in.
         """
         waiting: Counter[str] = Counter()
-        for table, column in {at for ref in self.plan.money_counts for at in ref.columns.values()}:
+        counts = {(*at, ref.by_window) for ref in self.plan.money_counts for at in ref.columns.values()}
+        for table, column, by_window in counts:
             windows = self._tables[table].sums.values()
             fullest: Counter[str] = Counter()
             for sums in windows if self._tables[table].cuboid.tier != MINUTE else ():
-                fullest |= self._without_rate(sums.get((), {}), column)
+                fullest |= self._without_rate(sums.get((NOW.token,) if by_window else (), {}), column)
             waiting += fullest
         return dict(waiting)
 
