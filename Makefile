@@ -41,11 +41,12 @@ bench: venv ## Measure CPU time per event through a real broker, beside the plai
 # --- check ------------------------------------------------------------------------------------------------------------
 
 .PHONY: check
-check: venv ## Check the shipped declarations
+check: venv ## Check the shipped declarations, and that what is made from them is up to date
 	$(BIN)/salespulse check
+	$(BIN)/salespulse render --check
 
 .PHONY: lint
-lint: venv ## Check style, format and types
+lint: check ## Check style, format, types, and the declarations
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -66,6 +67,10 @@ cover: venv ## Measure branch coverage of metrics/ (must be 100 %)
 ci: lint test ## What CI runs
 
 # --- maintain ---------------------------------------------------------------------------------------------------------
+
+.PHONY: docs
+docs: venv ## Make docs/kpis.md from the declarations
+	$(BIN)/salespulse render docs
 
 .PHONY: format
 format: venv ## Rewrite the code in the house format

@@ -22,7 +22,8 @@ def check(paths: tuple[Path, ...]) -> None:
       salespulse check my-kpis.yaml
     """  # noqa: D301 - \b is click's
     try:
-        declarations = load((*load_settings().catalogue, *paths))
+        settings = load_settings()
+        declarations = load((*settings.catalogue, *paths), groups_off=settings.groups_off)
     except SettingsError as error:
         click.echo(str(error), err=True)
         raise SystemExit(2) from None
@@ -38,8 +39,8 @@ def check(paths: tuple[Path, ...]) -> None:
 def _summary(declarations: Declarations) -> str:
     grains = windowed = 0
     for kpi in declarations.kpis.values():
-        here = len(kpi.grains) * (len(kpi.aggs) if isinstance(kpi, Measure | State) else 1)
-        grains += here
-        windowed += here * len(kpi.windows)
+        aggs = len(kpi.aggs) if isinstance(kpi, Measure | State) else 1
+        grains += aggs * len(kpi.grains)
+        windowed += aggs * sum(len(kpi.grain_windows(grain)) for grain in kpi.grains)
     counts = f"{len(declarations.sources)} sources, {len(declarations.kpis)} KPIs, {grains} series grains"
     return f"ok: {counts} ({windowed} with their windows)"

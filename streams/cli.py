@@ -25,6 +25,9 @@ COMMANDS: Mapping[str, Command] = {
     "replay": Command("streams.replay_command", "replay", "Write the events of CSV and JSONL files to Kafka."),
     "simulate": Command("streams.simulate_command", "simulate", "Write the events of a simulated company to Kafka."),
     "check": Command("streams.check_command", "check", "Say everything that is wrong with the declarations."),
+    "kpis": Command("streams.kpis_command", "kpis", "List the KPIs, or count the time series they make."),
+    "explain": Command("streams.explain_command", "explain", "Say all there is to say about one KPI."),
+    "render": Command("streams.render_command", "render", "Write what is made from the declarations, or check it."),
     "topics": Command("streams.topics", "topics", "Make the Kafka topics, or check them."),
 }
 

@@ -19,7 +19,8 @@ def settings_or_exit() -> Settings:
 def plan_or_exit(settings: Settings) -> Plan:
     """Return the compiled declarations; end with exit code 1 and a line for each fault if they have any."""
     try:
-        return compile_plan(load(settings.catalogue), settings.timezone, settings.currency)
+        declarations = load(settings.catalogue, groups_off=settings.groups_off)
+        return compile_plan(declarations, settings.timezone, settings.currency)
     except DeclarationFaults as found:
         for fault in found.faults:
             click.echo(str(fault), err=True)

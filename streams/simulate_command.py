@@ -10,7 +10,7 @@ import click
 from config.settings import Settings, SettingsError, load_settings
 from streams.event_writer import EventWriter, WriteError
 from streams.kafka import wait_for_broker
-from streams.simulate import Organisation
+from streams.simulate.organisation import Organisation
 
 _BEAT_SECONDS, _REPORT_SECONDS = 0.2, 30.0
 

@@ -1,7 +1,7 @@
 """The Kafka topics of salespulse: what they must be like, making them, and checking them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -11,11 +11,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_code
 
-from config.settings import Settings, SettingsError, load_settings
+from config.settings import Settings
+from metrics.plan import Plan
+from streams.commands import plan_or_exit, settings_or_exit
 from streams.kafka import client_options
-
-INPUTS = ("deals", "leads", "activities", "plans", "fx-rates")
-"""Suffixes of the input topics of the shipped declarations."""
 
 Result = TypeVar("Result")
 Cleanup = Literal["compact", "delete"]
@@ -69,7 +68,12 @@ class Topic:
     config: Mapping[str, str] = field(default_factory=dict)
 
 
-def declared_topics(settings: Settings, inputs: tuple[str, ...] = INPUTS) -> tuple[Topic, ...]:
+def inputs_of(plan: Plan) -> tuple[str, ...]:
+    """Return the suffixes of the topics of all declared sources."""
+    return tuple(dict.fromkeys(source.source.topic for source in plan.sources.values()))
+
+
+def declared_topics(settings: Settings, inputs: Iterable[str]) -> tuple[Topic, ...]:
     """Declare every topic of an installation whose input topics have the suffixes `inputs`."""
     count = settings.partitions
 
@@ -92,7 +96,7 @@ def declared_topics(settings: Settings, inputs: tuple[str, ...] = INPUTS) -> tup
     )
 
 
-async def ensure_topics(settings: Settings, inputs: tuple[str, ...] = INPUTS) -> list[str]:
+async def ensure_topics(settings: Settings, inputs: Iterable[str]) -> list[str]:
     """Make the topics that are missing, and wait until the cluster shows them; existing ones are left as they are.
 
     Returns:
@@ -111,7 +115,7 @@ async def ensure_topics(settings: Settings, inputs: tuple[str, ...] = INPUTS) ->
     return made
 
 
-async def check_topics(settings: Settings, inputs: tuple[str, ...] = INPUTS) -> list[str]:
+async def check_topics(settings: Settings, inputs: Iterable[str]) -> list[str]:
     """Compare the topics of the cluster with the declared ones.
 
     Returns:
@@ -264,14 +268,14 @@ def topics() -> None:
 def create() -> None:
     """Make the topics that are missing, then check them all.
 
-    Existing topics are left as they are.
+    Every declared source has one, also those of SALESPULSE_CATALOGUE. Existing topics are left as they are.
 
     Example: SALESPULSE_PARTITIONS=8 salespulse topics create
     """
-    settings = _settings()
-    for name in _run(settings, ensure_topics(settings)):
+    settings, inputs = _declared()
+    for name in _run(settings, ensure_topics(settings, inputs)):
         click.echo(f"made topic {name}")
-    _report(_run(settings, check_topics(settings)))
+    _report(_run(settings, check_topics(settings, inputs)))
 
 
 @topics.command()
@@ -282,15 +286,14 @@ def check() -> None:
 
     Example: salespulse topics check
     """
-    settings = _settings()
-    _report(_run(settings, check_topics(settings)))
+    settings, inputs = _declared()
+    _report(_run(settings, check_topics(settings, inputs)))
 
 
-def _settings() -> Settings:
-    try:
-        return load_settings()
-    except SettingsError as error:
-        raise click.UsageError(str(error)) from error
+def _declared() -> tuple[Settings, tuple[str, ...]]:
+    """Return the settings, and the inputs of the shipped sources and of those that the settings add."""
+    settings = settings_or_exit()
+    return settings, inputs_of(plan_or_exit(settings))
 
 
 def _run(settings: Settings, work: Coroutine[Any, Any, Result]) -> Result:

@@ -22,7 +22,7 @@ from streams.clock import clock_from
 from streams.kafka import wait_for_broker
 from streams.logs import configure_logging, logging_config
 from streams.telemetry import Telemetry, worker_web
-from streams.topics import check_topics
+from streams.topics import check_topics, inputs_of
 
 _log = structlog.get_logger(__name__)
 
@@ -50,9 +50,7 @@ def run_worker(settings: Settings, plan: Plan) -> int:
     telemetry, health = Telemetry(plan.sources), _Health()
     try:
         runner = loop.run_until_complete(worker_web(settings, telemetry, health))
-        if not _run_until_stopped(
-            loop, _prepare(settings, tuple(s.source.topic for s in plan.sources.values()), health)
-        ):
+        if not _run_until_stopped(loop, _prepare(settings, plan, health)):
             loop.run_until_complete(runner.cleanup())
             return 0
     except WorkerError as error:
@@ -87,7 +85,7 @@ def _run_until_stopped(loop: asyncio.AbstractEventLoop, work: Any) -> bool:
     return True
 
 
-async def _prepare(settings: Settings, inputs: tuple[str, ...], health: _Health) -> None:
+async def _prepare(settings: Settings, plan: Plan, health: _Health) -> None:
     def heard(text: str) -> None:
         health.phase = text
         _log.warning(text)
@@ -95,7 +93,7 @@ async def _prepare(settings: Settings, inputs: tuple[str, ...], health: _Health)
     health.phase = "waiting for the broker"
     await wait_for_broker(settings, heard)
     health.phase = "checking the topics"
-    faults = await check_topics(settings, inputs)
+    faults = await check_topics(settings, inputs_of(plan))
     if faults:
         raise WorkerError("the topics are not as they must be:\n" + "\n".join(f"  {f}" for f in faults))
 

@@ -1,7 +1,7 @@
 """The engine of the simulation: a clock driven from outside, happenings in their order, and events under way.
 
 An event *happens* at one instant and *arrives* at a later one: most within seconds, some after days, a few twice. What
-happens is the business of the subclass.
+happens is the business of the parts that a subclass begins with.
 """
 
 import heapq
@@ -10,7 +10,6 @@ import random
 import uuid
 import zlib
 from collections.abc import Callable, Iterator, Mapping
-from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -21,6 +20,9 @@ from streams.envelope import Event, format_instant
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000
 SATURDAY = 5
 _OPENS, _CLOSES = time(8, 30), time(17, 30)
+# Share of the busiest hour at which people come, by local hour: nights are quiet, never silent.
+_RHYTHM = (2, 1, 1, 1, 1, 2, 5, 15, 45, 90, 100, 95, 70, 80, 95, 90, 75, 45, 25, 20, 18, 14, 8, 4)
+_WEEKEND = 0.12
 _PROMPT, _SAME_DAY = 0.95, 0.985
 _TWICE = 0.01
 
@@ -34,22 +36,25 @@ class Entity:
     type: str
     entity_id: str
     fields: dict[str, Any]
+    """What is inside a value is never changed, only replaced: events share it."""
     version: int = 0
     stage: int = 0
     gone: bool = False
+    shared: bool = False
+    """Whether other runs send it too (a rate, a hotel night): its version is then the time of the change."""
 
 
 class Simulation:
-    """What any simulated organisation needs; see `streams.simulate.Organisation` for the arguments."""
+    """What any simulated organisation needs; see `streams.simulate.organisation.Organisation` for the arguments."""
 
     def __init__(self, seed: int, start_ms: int, zone: ZoneInfo, *, pace: float = 1.0) -> None:
         if not pace > 0:
             raise ValueError(f"pace `{pace}` is not above 0; use 1 for real life, or more for a denser demo")
-        self._random = random.Random(f"{seed}:{start_ms}")  # noqa: S311 - repeatable, not secret
+        self.random = random.Random(f"{seed}:{start_ms}")  # noqa: S311 - repeatable, not secret
         # Two runs into one topic must not meet in the same entity ids, and the same run must have the same ones.
         self._run = f"{zlib.crc32(f'{seed}:{start_ms}'.encode()):08x}"
-        self._start_ms, self._zone, self._target_pace = start_ms, zone, pace
-        self._pace = 1.0  # the past went at the pace of life
+        self._start_ms, self.zone, self._target_pace = start_ms, zone, pace
+        self.pace = 1.0  # the past went at the pace of life
         self._counters: dict[str, int] = {}
         self._happenings: list[tuple[int, int, Happening]] = []
         self._arrivals: list[tuple[int, int, Event]] = []
@@ -101,11 +106,11 @@ class Simulation:
 
     def _change_pace(self) -> None:
         """Bring what is still to happen nearer, so that the pace holds from the first second on."""
-        self._pace = self._target_pace
-        if self._pace != 1:
+        self.pace = self._target_pace
+        if self.pace != 1:
             self._happenings = [
                 (
-                    at if _is_daily(happening) else self._start_ms + int((at - self._start_ms) / self._pace),
+                    at if _is_daily(happening) else self._start_ms + int((at - self._start_ms) / self.pace),
                     order,
                     happening,
                 )
@@ -113,29 +118,39 @@ class Simulation:
             ]
             heapq.heapify(self._happenings)
 
-    def _local(self, at: int) -> datetime:
-        return datetime.fromtimestamp(at / 1000, self._zone)
+    # ------------------------------------------------------------------------------------------------------------- time
 
-    def _schedule(self, at: int, happening: Happening) -> None:
+    def local(self, at: int) -> datetime:
+        """Return the local date and time of an instant."""
+        return datetime.fromtimestamp(at / 1000, self.zone)
+
+    def schedule(self, at: int, happening: Happening) -> None:
+        """Let it happen at `at`."""
         self._sequence += 1
         heapq.heappush(self._happenings, (at, self._sequence, happening))
 
-    def _every_day(self, after: int, local_time: time, happening: Callable[[int, date], None]) -> None:
-        day = self._local(after).date()
-        at = self._at(day, local_time)
+    def every_day(self, after: int, local_time: time, happening: Callable[[int, date], None]) -> None:
+        """Let it happen at that local time of every day after `after`; no pace brings it nearer."""
+        day = self.local(after).date()
+        at = self.clock(day, local_time)
         while at <= after:
             day += timedelta(days=1)
-            at = self._at(day, local_time)
-        self._schedule(at, _Daily(self, day, local_time, happening))
+            at = self.clock(day, local_time)
+        self.schedule(at, _Daily(self, day, local_time, happening))
 
-    def _at(self, day: date, local_time: time) -> int:
-        return int(datetime.combine(day, local_time, self._zone).timestamp()) * 1000
+    def stream(self, at: int, an_office_hour: float, happening: Happening) -> None:
+        """Let it happen so many times in a busy hour: a Poisson stream thinned to the rhythm of the day."""
+        self.schedule(at, _Stream(self, an_office_hour, happening))
 
-    def _in_office(self, at: int) -> int:
+    def clock(self, day: date, local_time: time) -> int:
+        """Return the instant of a local time."""
+        return int(datetime.combine(day, local_time, self.zone).timestamp()) * 1000
+
+    def in_office(self, at: int) -> int:
         """Return `at`, moved into the morning of the next working day when nobody is at work then."""
-        if self._pace != 1:
+        if self.pace != 1:
             return at
-        local = self._local(at)
+        local = self.local(at)
         day = local.date()
         if day.weekday() < SATURDAY and _OPENS <= local.time() < _CLOSES:
             return at
@@ -143,44 +158,56 @@ class Simulation:
             day += timedelta(days=1)
         while day.weekday() >= SATURDAY:
             day += timedelta(days=1)
-        return self._at(day, _OPENS) + int(self._random.random() ** 2 * 3 * HOUR)
+        return self.clock(day, _OPENS) + int(self.random.random() ** 2 * 3 * HOUR)
 
     # ----------------------------------------------------------------------------------------------------------- chance
 
-    def _chance(self, probability: float) -> bool:
-        return self._random.random() < probability
+    def chance(self, probability: float) -> bool:
+        """Return True with that probability."""
+        return self.random.random() < probability
 
-    def _pick(self, weights: Mapping[str, int]) -> str:
-        return self._random.choices(list(weights), list(weights.values()))[0]
+    def pick(self, weights: Mapping[str, int]) -> str:
+        """Draw one of the keys, by their weights."""
+        return self.random.choices(list(weights), list(weights.values()))[0]
 
-    def _around(self, median_ms: float, spread: float = 0.9) -> int:
+    def around(self, median_ms: float, spread: float = 0.9) -> int:
         """Draw a duration: log-normal, as waiting times at work are."""
-        return max(1, int(median_ms * math.exp(self._random.gauss(0.0, spread))))
+        return max(1, int(median_ms * math.exp(self.random.gauss(0.0, spread))))
 
-    def _stage_time(self, at: int, median_days: float) -> int:
-        return self._in_office(at + max(1, int(self._around(median_days * DAY) / self._pace)))
+    def later(self, at: int, median_days: float) -> int:
+        """Draw an office hour about so many days later, sooner at a higher pace."""
+        return self.in_office(at + max(1, int(self.around(median_days * DAY) / self.pace)))
 
     # ---------------------------------------------------------------------------------------------------------- sending
 
-    def _new(self, kind: str, letter: str, fields: dict[str, Any]) -> Entity:
+    def new(self, kind: str, letter: str, fields: dict[str, Any]) -> Entity:
+        """Make an entity whose id no other run uses."""
         number = self._counters[kind] = self._counters.get(kind, 0) + 1
-        return Entity(kind, f"{letter}-{self._run}-{number:06d}", fields)
+        return self.named(kind, f"{letter}-{number:06d}", fields)
 
-    def _put(self, entity: Entity, at: int, lag: int | None = None) -> None:
-        self._send(entity, at, "put", deepcopy(entity.fields), lag)
+    def named(self, kind: str, name: str, fields: dict[str, Any]) -> Entity:
+        """Make an entity with a name that is unique within this run."""
+        letter, _, rest = name.partition("-")
+        return Entity(kind, f"{letter}-{self._run}-{rest}", fields)
 
-    def _patch(self, entity: Entity, at: int, **changes: Any) -> None:
+    def put(self, entity: Entity, at: int, lag: int | None = None) -> None:
+        """Send the whole entity as of `at`; it arrives after `lag` milliseconds, or whenever it may be."""
+        self._send(entity, at, "put", dict(entity.fields), lag)
+
+    def patch(self, entity: Entity, at: int, **changes: Any) -> None:
+        """Change fields, and send only those."""
         entity.fields |= changes
-        self._send(entity, at, "patch", deepcopy(changes), None)
+        self._send(entity, at, "patch", changes, None)
 
-    def _delete(self, entity: Entity, at: int) -> None:
+    def delete(self, entity: Entity, at: int) -> None:
+        """Take the entity away."""
         entity.gone = True
         self._send(entity, at, "delete", None, None)
 
     def _send(self, entity: Entity, at: int, op: str, fields: dict[str, Any] | None, lag: int | None) -> None:
-        entity.version += 1
+        entity.version = at * 1000 if entity.shared else entity.version + 1
         event: Event = {
-            "event_id": str(uuid.UUID(int=self._random.getrandbits(128), version=4)),
+            "event_id": str(uuid.UUID(int=self.random.getrandbits(128), version=4)),
             "type": entity.type,
             "entity_id": entity.entity_id,
             "op": op,
@@ -192,17 +219,17 @@ class Simulation:
         event["source"] = "simulator"
         arrives = at + (self._lag() if lag is None else lag)
         self._deliver(arrives, event)
-        if self._chance(_TWICE):
-            self._deliver(arrives + self._random.randint(5 * SECOND, 10 * MINUTE), deepcopy(event))
+        if self.chance(_TWICE):
+            self._deliver(arrives + self.random.randint(5 * SECOND, 10 * MINUTE), event)
 
     def _lag(self) -> int:
         """Draw how long an event is under way: seconds as a rule, now and then hours or days."""
-        draw = self._random.random()
+        draw = self.random.random()
         if draw < _PROMPT:
-            return self._random.randint(50, 3 * SECOND)
+            return self.random.randint(50, 3 * SECOND)
         if draw < _SAME_DAY:
-            return self._random.randint(1 * HOUR, 9 * HOUR)
-        return self._random.randint(1 * DAY, 4 * DAY)
+            return self.random.randint(1 * HOUR, 9 * HOUR)
+        return self.random.randint(1 * DAY, 4 * DAY)
 
     def _deliver(self, at: int, event: Event) -> None:
         self._sequence += 1
@@ -221,7 +248,26 @@ class _Daily:
     def __call__(self, at: int) -> None:
         """Let it happen, and set the one of the next day."""
         self.happening(at, self.day)
-        self.simulation._every_day(at, self.local_time, self.happening)  # noqa: SLF001 - a part of it
+        self.simulation.every_day(at, self.local_time, self.happening)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """A happening that comes again and again."""
+
+    simulation: Simulation
+    an_office_hour: float
+    happening: Happening
+
+    def __call__(self, at: int) -> None:
+        """Set the next chance, and let it happen if it is the hour for it; in a paced organisation it always is."""
+        simulation = self.simulation
+        gap = simulation.random.expovariate(self.an_office_hour * simulation.pace / HOUR)
+        simulation.schedule(at + max(1, int(gap)), self)
+        local = simulation.local(at)
+        share = _RHYTHM[local.hour] / 100 * (_WEEKEND if local.weekday() >= SATURDAY else 1.0)
+        if simulation.pace != 1 or simulation.chance(share):
+            self.happening(at)
 
 
 def _is_daily(happening: Happening) -> bool:
