@@ -1,4 +1,4 @@
-"""`python -m bench`: measure end to end; `python -m bench core`: the pure core alone."""
+"""`python -m bench`: measure end to end; `bench core`: the pure core alone; `bench groups`: what each group adds."""
 
 import pstats
 import signal
@@ -14,6 +14,7 @@ from rich.console import Console
 from bench import results
 from bench.children import ChildError
 from bench.core import measure_core
+from bench.groups import measure_groups
 from bench.measure import Measured, WrongResultError, measure
 from bench.workloads import WORKLOADS
 from tests.broker import Broker, NoBrokerError
@@ -60,6 +61,7 @@ def bench(  # noqa: PLR0913 (one for each option)
       python -m bench --only w1 --events 200000 --repeat 3
       python -m bench --only catalogue --profile
       python -m bench core
+      python -m bench groups
     """  # noqa: D301 - \b is click's
     if context.invoked_subcommand is not None:
         return
@@ -134,6 +136,23 @@ def core(
     _console.print(results.machine())
     result: dict[str, object] = {"machine": results.machine(), "core": found.as_json(), "ratios": found.ratios()}
     _keep(result, found.ratios(), json_file or _result_file("core"), compare=compare, baseline=write_baseline)
+
+
+@bench.command()
+@click.option("--events", default=100_000, show_default=True, type=click.IntRange(min=1), help="Events of the mix.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Result file (default: in bench/results).")
+def groups(*, events: int, json_file: Path | None) -> None:
+    """Measure what each group of KPIs adds to the cost of an event in the core.
+
+    \b
+    Example:
+      python -m bench groups
+    """  # noqa: D301 - \b is click's
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    found = measure_groups(events)
+    _console.print(found.table())
+    _console.print(results.machine())
+    results.write({"machine": results.machine(), "groups": found.as_json()}, json_file or _result_file("groups"))
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

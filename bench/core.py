@@ -89,7 +89,7 @@ def measure_core(events: int, entities: int, profile: Path | None = None) -> Cor
     entity_bytes = _entity_bytes(plan, entities)
     restore_seconds = _restore_seconds(plan, entities)
     mix = list(event_mix(events))
-    apply_us, cells = _apply(plan, mix, profile)
+    apply_us, cells = apply_mix(plan, mix, profile)
     view = _view(plan, cells, _ms(mix_ends_at(events)))
     count, tick_ms, scrape_ms, series = _tick_and_scrape(view, cells)
     return CoreFigures(
@@ -108,7 +108,7 @@ def _new_shard(plan: Plan, now: int) -> Shard:
 # --------------------------------------------------------------------------------------------------------------- events
 
 
-def _apply(plan: Plan, mix: list[Wire], profile: Path | None) -> tuple[float, Cells]:
+def apply_mix(plan: Plan, mix: list[Wire], profile: Path | None) -> tuple[float, Cells]:
     """Apply and seal in flushes, links included; return the CPU microseconds per event and the cells."""
     now = _ms(mix_ends_at(len(mix)))
     shard = _new_shard(plan, now)

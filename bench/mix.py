@@ -1,4 +1,4 @@
-"""The realistic event mix: deals that are created, progress, are amended and close; leads; activities on the leads."""
+"""The realistic event mix: deals that are created, progress, are amended and close; leads; activities; all the rest."""
 
 import random
 from collections.abc import Iterator
@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+
+from bench.mix_others import Others
 
 _BASE = datetime(2026, 3, 2, 8, tzinfo=UTC)
 _STEP = timedelta(milliseconds=20)
@@ -16,8 +18,10 @@ _SOURCES = ("web", "referral", "partner", "outbound", "event")
 _KINDS = ("call", "email", "meeting", "chat")
 _FEW = 1_000
 """Up to so many open deals, or leads, only new ones come."""
-_DEALS, _DEALS_AND_LEADS = 0.5, 0.7
-"""The share of the events that are of deals; of deals or leads."""
+_DEALS, _DEALS_AND_LEADS, _SALES = 0.42, 0.6, 0.85
+"""The share of the events that are of deals; of deals or leads; of those or activities."""
+_BY_CUSTOMERS = 0.1
+"""The share of the activities that are the customers' own."""
 _NEW_DEAL, _NEW_LEAD = 0.25, 0.5
 _AMENDED, _PROGRESSED, _WON = 0.3, 0.66, 0.8
 """What becomes of a deal: the share with other amounts, the share up to a next stage, up to won; the rest is lost."""
@@ -31,7 +35,9 @@ def mix_ends_at(n: int) -> datetime:
 
 
 def event_mix(n: int, seed: int = 2) -> Iterator[Wire]:
-    """Yield `n` events as (source key, record key, JSON): half of them deals, a fifth leads, the rest activities.
+    """Yield `n` events as (source key, record key, JSON).
+
+    42 % are of deals, 18 % of leads, 25 % of activities, 15 % of the other sources (exchange rates left out).
 
     200 reps in 12 teams, 30 products, two currencies; 50 events to a second of event time; a deal's dimensions stay as
     they are. The same arguments give the same bytes.
@@ -40,7 +46,7 @@ def event_mix(n: int, seed: int = 2) -> Iterator[Wire]:
     encode = msgspec.json.Encoder().encode
     for number in range(n):
         now = _BASE + number * _STEP
-        source, entity_id, data = mix.draw(now.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
+        source, entity_id, data = mix.draw(now, now.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
         event = {
             "event_id": f"e{number:010d}",
             "type": source,
@@ -59,9 +65,12 @@ class _Mix:
         self._deals: list[dict[str, Any]] = []
         self._leads: list[dict[str, Any]] = []
         self._counts = {"deal": 0, "lead": 0, "activity": 0}
+        self._others = Others(self._random)
 
-    def draw(self, text: str) -> tuple[str, str, dict[str, Any]]:
+    def draw(self, now: datetime, text: str) -> tuple[str, str, dict[str, Any]]:
         chance = self._random.random()
+        if chance >= _SALES:
+            return self._others.draw(now, text)
         if chance < _DEALS:
             return "deal", *self._deal(text)
         if chance < _DEALS_AND_LEADS or not self._leads:
@@ -96,6 +105,8 @@ class _Mix:
                 "lines": [self._line(i, number) for i in range(1 + number % 2)],
                 "deal_type": "new_business",
                 "created_at": text,
+                "expected_close_date": text[:10],
+                "stage_entered_at": {"qualified": text},
                 **self._attributes(number),
             }
             self._deals.append(deal)
@@ -106,7 +117,8 @@ class _Mix:
             if chance < _AMENDED:
                 deal["lines"] = [self._line(i, index) for i in range(len(deal["lines"]))]
             elif chance < _PROGRESSED:
-                deal["stage"] = _STAGES[min(_STAGES.index(deal["stage"]) + 1, 2)]
+                deal["stage"] = stage = _STAGES[min(_STAGES.index(deal["stage"]) + 1, 2)]
+                deal["stage_entered_at"] = {stage: text, **deal["stage_entered_at"]}
             else:
                 deal["status"] = "won" if chance < _WON else "lost"
                 deal["closed_at"] = text
@@ -139,6 +151,9 @@ class _Mix:
                 self._leads.pop()
         return lead["id"], {k: v for k, v in lead.items() if k != "id"}
 
+    def _is_contact(self) -> bool:
+        return self._random.random() < _BY_CUSTOMERS
+
     def _activity(self, text: str) -> tuple[str, dict[str, Any]]:
         entity_id, number = self._new("activity")
         lead = self._leads[self._random.randrange(len(self._leads))]
@@ -151,6 +166,13 @@ class _Mix:
             "rep_id": lead["owner_id"],
             "team_id": lead["team_id"],
             "lead_id": lead["id"],
+            "channel": lead["channel"],
+            **(
+                {"delivered_at": text, "opened_at": text if number % 8 else None}
+                if _KINDS[number % 4] == "email"
+                else {}
+            ),
+            **({"actor": "customer", "customer_id": f"c-{number % 8000:05d}"} if self._is_contact() else {}),
             "created_at": text,
             "occurred_at": text,
         }
