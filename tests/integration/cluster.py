@@ -23,7 +23,7 @@ from metrics.plan import Plan, compile_plan
 from metrics.view import View
 from streams.kafka import client_options
 from streams.recovery import read_tables
-from streams.topics import ensure_topics
+from streams.topics import ensure_topics, inputs_of
 from tests.broker import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +42,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SALESPULSE_CLOCK": settings.clock,
         "SALESPULSE_CURRENCY": settings.currency,
         "SALESPULSE_CATALOGUE": os.pathsep.join(map(str, settings.catalogue)),
+        "SALESPULSE_GROUPS_OFF": ",".join(settings.groups_off),
     }
 
 
@@ -105,13 +106,14 @@ class WorkerProcess:
 
 
 async def make_topics(settings: Settings) -> None:
-    """Make the topics of the shipped sources."""
-    await ensure_topics(settings)
+    """Make the topics of all sources that the settings name."""
+    await ensure_topics(settings, inputs_of(plan_of(settings)))
 
 
 def plan_of(settings: Settings) -> Plan:
     """Compile what the settings name."""
-    return compile_plan(load(settings.catalogue), settings.timezone, settings.currency)
+    declarations = load(settings.catalogue, groups_off=settings.groups_off)
+    return compile_plan(declarations, settings.timezone, settings.currency)
 
 
 async def produce(settings: Settings, events: Iterable[Mapping[str, Any]]) -> None:

@@ -74,14 +74,14 @@ async def test_other_tasks_keep_their_log_while_one_waits(caplog: pytest.LogCapt
 
 async def test_a_broker_keeps_its_data_when_it_is_stopped_and_killed(private_broker: Broker) -> None:
     settings = settings_for(private_broker.address)
-    await ensure_topics(settings)
+    await ensure_topics(settings, ("deals",))
 
     await asyncio.to_thread(private_broker.restart)
-    assert await check_topics(settings) == []
+    assert await check_topics(settings, ("deals",)) == []
 
     await asyncio.to_thread(private_broker.kill)
     await asyncio.to_thread(private_broker.start)
-    assert await check_topics(settings) == []
+    assert await check_topics(settings, ("deals",)) == []
 
 
 async def test_a_paused_broker_does_not_answer_until_it_goes_on(private_broker: Broker) -> None:

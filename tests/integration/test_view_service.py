@@ -168,7 +168,7 @@ def service_for(settings: Settings, plan: Plan) -> ViewService:
 
 async def test_cells_become_readings_and_a_new_view_has_the_same(fresh_settings: Settings, plan: Plan) -> None:
     settings = fixed(fresh_settings)
-    await ensure_topics(settings)
+    await ensure_topics(settings, ())
     cells = Recorded(plan, parse_instant(T), settings.partitions)
     async with transactional(settings) as producer:
         await publish(producer, settings, [*cells.win(100_000, 250_000), *cells.progress()])
@@ -188,7 +188,7 @@ async def test_cells_become_readings_and_a_new_view_has_the_same(fresh_settings:
 
 async def test_what_was_not_committed_is_not_seen(fresh_settings: Settings, plan: Plan) -> None:
     settings = fixed(fresh_settings)
-    await ensure_topics(settings)
+    await ensure_topics(settings, ())
     cells = Recorded(plan, parse_instant(T), settings.partitions)
     async with transactional(settings) as producer:
         await publish(producer, settings, [*cells.win(100_000), *cells.progress()])
@@ -208,7 +208,7 @@ async def test_without_a_sign_of_life_the_readings_keep_their_as_of(
     fresh_settings: Settings, plan: Plan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams.view, "STALE_MS", 2_500)
-    await ensure_topics(fresh_settings)
+    await ensure_topics(fresh_settings, ())
     cells = Recorded(plan, wall_clock(), fresh_settings.partitions)
     async with (
         transactional(fresh_settings) as producer,
@@ -237,7 +237,7 @@ async def test_without_a_sign_of_life_the_readings_keep_their_as_of(
 async def test_a_view_that_starts_while_no_worker_lives_shows_the_last_known_instant(
     fresh_settings: Settings, plan: Plan
 ) -> None:
-    await ensure_topics(fresh_settings)
+    await ensure_topics(fresh_settings, ())
     cells = Recorded(plan, parse_instant(T), fresh_settings.partitions)
     async with transactional(fresh_settings) as producer:
         long_ago = wall_clock() - 60_000
@@ -255,14 +255,14 @@ async def test_the_topic_may_come_later_and_may_be_replaced(fresh_settings: Sett
     cells = Recorded(plan, parse_instant(T), settings.partitions)
     async with running(service_for(settings, plan)) as service:
         await until(lambda: "is not there yet; run `salespulse topics create`" in service.ready()[1])
-        await ensure_topics(settings)
+        await ensure_topics(settings, ())
         async with transactional(settings) as producer:
             for amount in (1, 2, 3):
                 await publish(producer, settings, [*cells.win(amount), *cells.progress()])
         await until(lambda: service.ready()[0] and service.view.as_of is not None)
 
         await _delete(settings)
-        await ensure_topics(settings)
+        await ensure_topics(settings, ())
         anew = Recorded(plan, parse_instant(T), settings.partitions)
         async with transactional(settings) as producer:
             await publish(producer, settings, [*anew.win(9_900), *anew.progress()])
@@ -271,7 +271,7 @@ async def test_the_topic_may_come_later_and_may_be_replaced(fresh_settings: Sett
 
 async def test_a_broker_that_is_away_is_told_and_survived(private_broker: Broker, plan: Plan) -> None:
     settings = settings_for(private_broker.address)
-    await ensure_topics(settings)
+    await ensure_topics(settings, ())
     cells = Recorded(plan, wall_clock(), settings.partitions)
     async with transactional(settings) as producer:
         await publish(producer, settings, cells.win(5_000))

@@ -52,7 +52,7 @@ async def _totals_equal(settings: Settings, events: list[dict[str, Any]]) -> Non
     view = await committed_view(settings, CLOCK_MS)
     shard = Shard(plan_of(settings), CLOCK_MS)
     expected = View(shard.plan)
-    for source in ("deal", "lead", "activity"):
+    for source in shard.plan.sources:
         shard.apply(source, [Record(json.dumps(e).encode(), CLOCK_MS * 2) for e in events if e["type"] == source])
     while sealed := shard.seal():
         for key, value in sealed.cells:

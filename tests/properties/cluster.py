@@ -22,13 +22,16 @@ Records = dict[bytes, bytes]
 
 
 @cache
-def declarations() -> Declarations:
-    return load()
+def declarations(min_samples: int = 1) -> Declarations:
+    """Return the shipped declarations, where nothing asks for more than one sample; or all the same with more."""
+    shipped = load()
+    kpis = {key: kpi.model_copy(update={"min_samples": min_samples}) for key, kpi in shipped.kpis.items()}
+    return shipped.model_copy(update={"kpis": kpis})
 
 
 @cache
-def plan_for(zone: str, currency: str) -> Plan:
-    return compile_plan(declarations(), zone, currency)
+def plan_for(zone: str, currency: str, min_samples: int = 1) -> Plan:
+    return compile_plan(declarations(min_samples), zone, currency)
 
 
 class Cluster:
@@ -114,7 +117,7 @@ def readings(view: View, as_of: int) -> dict[Key, Answer]:
     view.tick(as_of)
     return {
         (r.series.kpi.key, r.series.agg, r.series.grain, r.window.token, r.dims): Answer(
-            r.result.value, r.result.reason
+            r.result.value, r.result.reason, r.result.samples
         )
         for r in view.all_readings()
     }
@@ -131,19 +134,24 @@ def grown(history: History, steps: Iterable[Step], shards: int) -> Cluster:
     return cluster
 
 
-def at_once(history: History, shards: int = 1) -> Cluster:
+def at_once(history: History, shards: int = 1, min_samples: int = 1) -> Cluster:
     """Return the cluster that is given the history in one batch at its T."""
-    cluster = Cluster(plan_for(history.zone, history.currency), history.as_of, shards)
+    cluster = Cluster(plan_for(history.zone, history.currency, min_samples), history.as_of, shards)
     cluster.apply(history.events)
     return cluster
 
 
 def differences(expected: Mapping[Key, Answer], actual: Mapping[Key, Answer]) -> list[str]:
-    """Return what differs; a quantile may lie 1 % from the sample, all else is exact."""
+    """Return what differs; a quantile may lie 1 % from the sample, all else is exact.
+
+    The number of samples is compared where it is expected.
+    """
     found = [f"{k}: not there, expected {expected[k]}" for k in expected.keys() - actual.keys()]
     found += [f"{k}: {actual[k]}, expected no such series" for k in actual.keys() - expected.keys()]
     for key in expected.keys() & actual.keys():
-        if expected[key] != actual[key] and not _is_near(key, expected[key].value, actual[key].value):
+        samples = expected[key].samples
+        same = expected[key][:2] == actual[key][:2] or _is_near(key, expected[key].value, actual[key].value)
+        if not same or samples not in {None, actual[key].samples}:
             found.append(f"{key}: {actual[key]}, expected {expected[key]}")
     return sorted(found)
 

@@ -44,7 +44,8 @@ def test_the_mix_has_the_same_bytes_each_time() -> None:
     assert list(event_mix(500)) == list(event_mix(500))
 
 
-def test_half_of_the_mix_are_deals_and_a_fifth_leads() -> None:
+def test_the_mix_is_of_all_sources() -> None:
     counts = Counter(json.loads(value)["type"] for _, _, value in event_mix(5_000))
-    assert counts["deal"] == pytest.approx(2_500, rel=0.05)
-    assert counts["lead"] == pytest.approx(1_000, rel=0.1)
+    assert counts["deal"] == pytest.approx(2_100, rel=0.05)
+    assert counts["lead"] == pytest.approx(900, rel=0.1)
+    assert len(counts) == 11

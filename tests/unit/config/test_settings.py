@@ -42,6 +42,7 @@ def test_defaults_are_a_local_installation(monkeypatch: pytest.MonkeyPatch) -> N
         "timezone": "Europe/Amsterdam",
         "currency": "EUR",
         "catalogue": (),
+        "groups_off": (),
         "http_host": "127.0.0.1",
         "http_port": 8080,
         "worker_http_port": 8081,
@@ -76,6 +77,20 @@ def test_catalogue_is_a_list_of_existing_paths(monkeypatch: pytest.MonkeyPatch, 
     settings = _load(monkeypatch, CATALOGUE=os.pathsep.join([str(tmp_path), "", str(file)]))
 
     assert settings.catalogue == (tmp_path, file)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("saas", ("saas",)),
+        ("saas,hospitality", ("saas", "hospitality")),
+        (" saas , ,hospitality,", ("saas", "hospitality")),
+    ],
+)
+def test_groups_are_switched_off_by_their_names(
+    monkeypatch: pytest.MonkeyPatch, text: str, expected: tuple[str, ...]
+) -> None:
+    assert _load(monkeypatch, GROUPS_OFF=text).groups_off == expected
 
 
 def test_settings_do_not_change() -> None:

@@ -9,11 +9,14 @@ from metrics.calendar import (
     BusinessCalendar,
     Window,
     bounds,
+    first_day_beyond,
     from_ms,
+    next_period_start,
     parse_instant,
     period_name,
     period_start,
     to_ms,
+    year_before,
 )
 
 HOUR, DAY = 3_600_000, 86_400_000
@@ -162,6 +165,71 @@ def test_the_current_day_is_that_of_the_instant_before() -> None:
 def test_calendar_periods(unit: str, text: str, first: str, name: str | None) -> None:
     assert period_start(unit, day(text)) == day(first)
     assert period_name(unit, day(first)) == name
+
+
+@pytest.mark.parametrize(
+    ("unit", "text", "expected"),
+    [
+        ("day", "2026-12-31", "2027-01-01"),
+        ("week", "2026-06-08", "2026-06-15"),
+        ("week", "2026-06-14", "2026-06-15"),
+        ("week", "2026-12-31", "2027-01-04"),
+        ("month", "2026-01-31", "2026-02-01"),
+        ("month", "2028-02-01", "2028-03-01"),
+        ("month", "2026-04-30", "2026-05-01"),
+        ("month", "2026-12-01", "2027-01-01"),
+        ("quarter", "2026-01-01", "2026-04-01"),
+        ("quarter", "2026-09-30", "2026-10-01"),
+        ("quarter", "2026-11-15", "2027-01-01"),
+        ("year", "2027-01-01", "2028-01-01"),
+        ("year", "2028-12-31", "2029-01-01"),
+    ],
+)
+def test_the_next_period_begins_after_the_one_of_the_day(unit: str, text: str, expected: str) -> None:
+    assert date.fromordinal(next_period_start(unit, day(text))).isoformat() == expected
+
+
+@pytest.mark.parametrize(
+    ("token", "start", "end"),
+    [
+        ("7d", "2026-06-17", None),
+        ("365d", "2027-06-10", None),
+        ("dtd", "2026-06-11", None),
+        ("wtd", "2026-06-15", None),
+        ("mtd", "2026-07-01", None),
+        ("qtd", "2026-07-01", None),
+        ("ytd", "2027-01-01", None),
+        ("prev_day", "2026-06-12", "2026-06-11"),
+        ("prev_week", "2026-06-22", "2026-06-15"),
+        ("prev_month", "2026-08-01", "2026-07-01"),
+        ("prev_quarter", "2026-10-01", "2026-07-01"),
+    ],
+)
+def test_the_first_current_day_at_which_a_window_lies_after_a_day(token: str, start: str, end: str | None) -> None:
+    wednesday = day("2026-06-10")
+    found = first_day_beyond(token, wednesday, end=False)
+    assert date.fromordinal(found).isoformat() == start
+    first_on = [bounds(Window(token), AMSTERDAM.day_start(found + i) + 1, AMSTERDAM).start for i in (-1, 0)]
+    assert first_on[0] < AMSTERDAM.day_start(wednesday + 1) <= first_on[1]
+    if end is not None:
+        found = first_day_beyond(token, wednesday, end=True)
+        assert date.fromordinal(found).isoformat() == end
+        last_on = [bounds(Window(token), AMSTERDAM.day_start(found + i) + 1, AMSTERDAM).end for i in (-1, 0)]
+        assert last_on[0] < AMSTERDAM.day_start(wednesday + 1) <= last_on[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-06-10", "2025-06-10"),
+        ("2028-02-29", "2027-02-28"),
+        ("2029-02-28", "2028-02-28"),
+        ("2028-03-01", "2027-03-01"),
+        ("2027-01-01", "2026-01-01"),
+    ],
+)
+def test_the_same_date_of_the_year_before(text: str, expected: str) -> None:
+    assert date.fromordinal(year_before(day(text))).isoformat() == expected
 
 
 @pytest.mark.parametrize(

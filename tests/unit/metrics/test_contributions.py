@@ -6,27 +6,8 @@ from typing import Any
 import pytest
 
 from metrics.calendar import parse_instant
-from metrics.contributions import NEVER, least, round_half_even
 from metrics.evaluate import Result
 from tests.unit.metrics.samples import DAY, NOON, Event, event, plan, result, sides, told
-
-
-@pytest.mark.parametrize(
-    ("numerator", "denominator", "expected"),
-    [(5, 2, 2), (7, 2, 4), (4, 3, 1), (5, 3, 2), (-5, 2, -2), (-7, 2, -4), (0, 7, 0), (6, 3, 2)],
-)
-def test_halves_are_rounded_to_even(numerator: int, denominator: int, expected: int) -> None:
-    assert round_half_even(numerator, denominator) == expected
-
-
-def test_the_least_instant_in_time_and_when_that_changes() -> None:
-    key = (1, 1, "e")
-    children = {"r": {str(i): (key, at) for i, at in enumerate((None, 3, 5, 7, 9, 11))}}
-    assert least(children, "r", 4, 9, NEVER) == (5, 10)
-    assert least(children, "r", 4, 9, 8) == (5, 8)
-    assert least(children, "r", 99, 999, NEVER) == (None, NEVER)
-    assert least(children, "s", 0, 9, NEVER) == (None, NEVER)
-    assert least(None, "r", 0, 9, NEVER) == (None, NEVER)
 
 
 @pytest.mark.parametrize(
@@ -183,8 +164,8 @@ def test_lines_without_cost_are_on_neither_side_of_the_margin() -> None:
     assert result(view, "avg_profit_margin", "7d") == Result(
         Fraction(650, 800), None, Fraction(650), Fraction(800), None
     )
-    assert result(view, "avg_profit_margin", "7d", product="p1").value == Fraction(450, 600)
-    assert result(view, "avg_profit_margin", "7d", product="p2") == Result(
+    assert result(view, "avg_profit_margin", "30d", product="p1").value == Fraction(450, 600)
+    assert result(view, "avg_profit_margin", "30d", product="p2") == Result(
         None, "denominator_zero", Fraction(0), Fraction(0), None
     )
     assert result(view, "revenue", "7d", product="p2").value == 999
@@ -193,10 +174,10 @@ def test_lines_without_cost_are_on_neither_side_of_the_margin() -> None:
 def test_the_text_of_the_functions_can_be_read() -> None:
     code = plan().sources["deal"].code
     assert code is not None
-    assert code.text.startswith("def contribute(entity, now):\n")
+    assert code.text.startswith("def contribute(entity, now, entity_id):\n")
 
 
 def test_the_memory_of_chances_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("metrics.contributions._RATIOS", 1)
+    monkeypatch.setattr("metrics.derived._MEMO_SIZE", 1)
     deals = [event("deal", f"d{n}", status="open", probability=f"0.{n}") for n in (1, 2, 3, 1)]
     assert result(told(*deals).view, "pipeline_weighted_value").value == 600

@@ -6,15 +6,16 @@ from fractions import Fraction
 import pytest
 
 from metrics.calendar import BusinessCalendar, Window
+from metrics.combine import Formula, Quotient, Shifted, compile_formula
 from metrics.currency import Rates
-from metrics.evaluate import Context, Formula, Quotient, Result, Shifted, compile_formula
+from metrics.evaluate import Context, Node, Result
 from metrics.plans import Plans
 
 WINDOW = Window("7d")
 CONTEXT = Context(0, BusinessCalendar("UTC"), Rates("EUR", 0), Plans(), {})
 
 
-class Given:
+class Given(Node):
     """A node with a fixed result, that notes the windows it was asked for."""
 
     def __init__(self, value: Fraction | None, reason: str | None = None, samples: int | None = None) -> None:
@@ -69,15 +70,17 @@ def test_what_is_no_arithmetic_is_refused(text: str) -> None:
     ],
 )
 def test_a_formula_of_what_must_be_positive(a: Given, b: Given, expected: Result) -> None:
-    node = Formula({"a": a, "b": b}, {"b": "positive"}, compile_formula("a / b - 1"))
+    node = Formula({"a": a, "b": b}, [(compile_formula("b"), "positive")], compile_formula("a / b - 1"))
     assert node.read(CONTEXT, WINDOW, ()) == expected
     assert list(node.reads(WINDOW)) == [(0, WINDOW)] * 2
 
 
 def test_a_formula_of_what_must_not_be_zero() -> None:
     ratio = compile_formula("1 / b")
-    assert Formula({"b": number(-2)}, {"b": "nonzero"}, ratio).read(CONTEXT, WINDOW, ()) == Result(Fraction(-1, 2))
-    assert Formula({"b": number(0)}, {}, ratio).read(CONTEXT, WINDOW, ()) == Result(None, "denominator_zero")
+    assert Formula({"b": number(-2)}, [(compile_formula("b"), "nonzero")], ratio).read(CONTEXT, WINDOW, ()) == Result(
+        Fraction(-1, 2)
+    )
+    assert Formula({"b": number(0)}, [], ratio).read(CONTEXT, WINDOW, ()) == Result(None, "denominator_zero")
 
 
 @pytest.mark.parametrize(

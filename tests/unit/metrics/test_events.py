@@ -23,7 +23,7 @@ def reason(source: str, value: bytes) -> str:
     [
         ("deal", "put", {"created_at": "today"}, f"field `created_at`: `today` {RFC3339}"),
         ("deal", "patch", {"closed_at": "2026-10-05"}, f"field `closed_at`: `2026-10-05` {RFC3339}"),
-        ("deal", "put", {"stage_entered_at": {"a": "b"}}, f"field `stage_entered_at`: `b` {RFC3339}"),
+        ("deal", "put", {"stage_entered_at": {"a": "b"}}, f"field `stage_entered_at.a`: `b` {RFC3339}"),
         (
             "deal",
             "put",

@@ -22,12 +22,12 @@ def shard(*events: Event, now: int = NOON) -> Shard:
     return made
 
 
-def links(*events: Event) -> list[tuple[str, str, int, int | None]]:
+def links(*events: Event) -> list[tuple[str, str, int, Any]]:
     """Return (parent, child, version, instant) of the links of the last event."""
     made = shard(*events[:-1])
     made.seal()
     made.apply(events[-1]["type"], [record(events[-1])])
-    return [(k.parent, k.child, k.key[0], k.instant) for k in made.seal().links if k.relation == "lead.first_win_at"]
+    return [(k.parent, k.child, k.key[0], k.told) for k in made.seal().links if k.relation == "lead.wins"]
 
 
 # ----------------------------------------------------------------------------------------------------------- records in
@@ -135,7 +135,7 @@ def test_links_are_repeated_on_request(again: Event, expected: list[tuple[str, i
     made = shard(event("deal", lead_id="l1"))
     made.seal()
     made.apply("deal", [record(again)], repeat_links=True)
-    assert [(k.parent, k.instant) for k in made.seal().links if k.relation == "lead.first_win_at"] == expected
+    assert [(k.parent, k.told) for k in made.seal().links if k.relation == "lead.wins"] == expected
 
 
 def test_repeating_the_links_of_a_source_without_parents_sends_none() -> None:
@@ -147,10 +147,10 @@ def test_repeating_the_links_of_a_source_without_parents_sends_none() -> None:
 
 def test_a_link_makes_its_parent_known_and_an_older_one_changes_nothing() -> None:
     made = shard()
-    sent = Link("lead.first_win_at", "l1", "d1", (2, 2, "e"), CLOSED)
+    sent = Link("lead.wins", "l1", "d1", (2, 2, "e"), CLOSED)
     made.apply_links([sent])
     assert [key for key, _ in made.seal().entities] == [entity_key("lead", "l1")]
-    made.apply_links([sent, sent._replace(key=(1, 1, "e"), instant=None)])
+    made.apply_links([sent, sent._replace(key=(1, 1, "e"), told=None)])
     assert not made.seal()
 
 
@@ -207,7 +207,7 @@ def test_what_is_no_longer_kept_as_an_object_is_unpacked(monkeypatch: pytest.Mon
     made.apply("deal", [record(event("deal", version=2, op="delete"))])
     sealed = made.seal()
     assert {value for _, value in sealed.cells} == {None}
-    assert [k.instant for k in sealed.links] == [None]
+    assert [(k.relation, k.told) for k in sealed.links] == [("lead.wins", None), ("customer.wins", None)]
 
 
 # ----------------------------------------------------------------------------------------------------------- references
@@ -256,7 +256,11 @@ def test_a_restored_shard_goes_on_where_the_other_ended() -> None:
     made.apply("deal", [record(event("deal", lead_id="l1"))])
     assert made.counts == {("deal", "duplicate"): 1}
     made.apply("deal", [record(event("deal", version=2, op="delete"))])
-    assert made.seal().links == [Link("lead.first_win_at", "l1", "x", (2, UPDATED * 1000, "deal-x-2-delete"), None)]
+    key = (2, UPDATED * 1000, "deal-x-2-delete")
+    assert made.seal().links == [
+        Link("lead.wins", "l1", "x", key, None),
+        Link("customer.wins", "c1", "x", key, None),
+    ]
 
 
 def test_a_restored_shard_corrects_what_was_published() -> None:
@@ -291,7 +295,7 @@ def test_a_restore_folds_in_between() -> None:
         (
             None,
             (
-                "^entity record `deal/x` has version 99, this release reads 1; run the release that wrote it, "
+                "^entity record `deal/x` has version 99, this release reads 2; run the release that wrote it, "
                 "or delete the entities topic and replay the sources$"
             ),
         ),

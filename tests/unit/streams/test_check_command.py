@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from config.load import load
+from metrics.plan import compile_plan
 from streams.check_command import check
 
 BROKEN = "kpis:\n  - key: revenue\n    type: mesure\nsource: []\n"
@@ -23,7 +25,9 @@ def run(*arguments: str | Path) -> Result:
 
 def test_sound_declarations_are_counted_in_one_line() -> None:
     result = run()
-    assert result.output == "ok: 5 sources, 26 KPIs, 166 series grains (1233 with their windows)\n"
+    series = compile_plan(load(), "Europe/Amsterdam", "EUR").series
+    windows = sum(len(s.windows) for s in series)
+    assert result.output == f"ok: 12 sources, 74 KPIs, {len(series)} series grains ({windows} with their windows)\n"
     assert result.exit_code == 0
 
 
@@ -60,3 +64,10 @@ def test_a_wrong_setting_is_said_and_ends_with_2(monkeypatch: pytest.MonkeyPatch
 
 def test_the_help_has_an_example() -> None:
     assert "salespulse check my-kpis.yaml" in run("--help").output
+
+
+def test_a_group_that_another_one_needs_cannot_be_switched_off_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALESPULSE_GROUPS_OFF", "revenue")
+    result = run()
+    assert result.exit_code == 1
+    assert "kpi `market_share`: kpi `revenue` is switched off with the group `revenue`" in result.output
