@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from config.conditions import check_where
+from config.conditions import check_timeless, check_where
 from config.declarations import Children, Source
 from config.document import Loc
 from config.fields import Fields, Found, named_by, way_of
@@ -38,6 +38,7 @@ def _told(children: Children, loc: Loc, known: Known) -> Iterator[Found]:
     yield from fields.check(children.at, {"timestamp"}, (*loc, "at"))
     yield from _known_at_once(fields, children.at, (*loc, "at"))
     yield from check_where(fields.plain(), children.where, (*loc, "where"))
+    yield from check_timeless(fields.plain(), children.where, (*loc, "where"), "a child tells what its own events say")
     for index, path in enumerate(children.carry):
         yield from _carried(fields, path, (*loc, "carry", index))
 

@@ -33,6 +33,9 @@ def _instants(kpi: Conversion, fields: Fields) -> Iterator[Found]:
         yield ("base", "at"), f"{wrong}; write `cohort: exits`, or name a field of the `{fields.source.key}` itself"
     if kpi.event.field:
         yield from fields.check(kpi.event.field, {"timestamp"}, ("event", "field"))
+        if kpi.cohort == "to_date" and kpi.event.field in kpi.base.where:
+            wrong = f"condition on `{kpi.event.field}` picks the base by the event whose share is asked"
+            yield ("base", "where", kpi.event.field), f"{wrong}; remove it"
     if kpi.event.duration:
         yield from check_duration(fields, kpi.event.duration, ("event", "duration"))
         if kpi.cohort != "matured":

@@ -6,7 +6,7 @@ from keyword import iskeyword
 from config.check_children import check_children
 from config.check_derived import check_derived
 from config.check_shape import check_looked_up
-from config.conditions import check_where
+from config.conditions import check_timeless, check_where
 from config.declarations import Dimension, FieldType, Source
 from config.document import Loc
 from config.fields import ENTITY_ID, Fields, Found
@@ -42,6 +42,7 @@ def _record(fields: Fields) -> Iterator[Found]:
         loc = "required_when", index
         yield from _required(plain, rule.field, (*loc, "field"))
         yield from check_where(plain, rule.where, (*loc, "where"))
+        yield from check_timeless(plain, rule.where, (*loc, "where"), "what is required follows from the events alone")
     if source.implied and not source.children:
         wrong = "`implied` is for entities that their children name, and none are declared"
         yield ("implied",), f"{wrong}; declare `children` or remove it"

@@ -32,6 +32,15 @@ def check_where(fields: Fields, where: Where, loc: Loc, *, in_list: bool = False
             yield from (((*loc, path, *part), wrong) for part, wrong in _wrong(path, use, use.type, condition))
 
 
+def check_timeless(fields: Fields, where: Where, loc: Loc, why: str) -> Iterator[Found]:
+    """Yield the conditions that change with T, where only what events say is known."""
+    for path, condition in where.items():
+        use = fields.find(path)
+        instant = use is not None and use.type is not None and use.type.type == "timestamp"
+        if instant and isinstance(condition, Condition) and condition.passed is not None:
+            yield (*loc, path, "passed"), f"field `{path}` passes as time goes by, and {why}; remove `passed`"
+
+
 def _wrong(path: str, use: Use, field: FieldType, condition: Scalar | Condition) -> Iterator[Found]:
     if use.derived and field.type == "list":
         parts = ", ".join(f"`{path}.{part}`" for part in field.fields)
