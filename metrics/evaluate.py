@@ -125,10 +125,12 @@ class Node(ABC):
 class Total(Node):
     """A sum of numbers: a count, a quantity, seconds; `scale` units make 1.
 
-    With `convertible`, the records whose money has no rate are left out.
+    A sum that `counts` adds 1 for each record, and is the number of samples at the same time. With `convertible`, the
+    records whose money has no rate are left out.
     """
 
     ref: Ref
+    counts: bool = False
     convertible: bool = False
     scale: int = 1
 
@@ -139,7 +141,7 @@ class Total(Node):
             if self.convertible and isinstance(hidden, tuple) and context.factor(*hidden) is None:
                 continue
             total += amount
-        return Result(Fraction(total, self.scale), samples=total)
+        return Result(Fraction(total, self.scale), samples=total if self.counts else None)
 
     def refs(self) -> Iterable[Ref]:
         """Return the one accumulator."""

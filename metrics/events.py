@@ -15,7 +15,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from config.declarations import FieldType, Source
 from metrics.calendar import parse_instant
-from metrics.relations import attribute
+from metrics.relations import attribute, one_word
 
 MAX_AMOUNT_MINOR = 10**15
 """Amounts above are refused: with it, the sums of one flush stay far inside 64 bits."""
@@ -172,7 +172,7 @@ class Schema:
 
     def _bounded(self, name: str, field: FieldType) -> str:
         """Return the name under which the generated code finds the checked values of a decimal field."""
-        key = f"bounded_{name.replace('.', '__')}"
+        key = f"bounded_{one_word(name)}"
         if field.type == "decimal":
             self._checked[key] = _Bounded(name, field.minimum, field.maximum)
         return key
@@ -180,7 +180,7 @@ class Schema:
     def _fault(self, value: bytes, error: ValueError) -> str:
         """Return the error's words with the field that holds the text in front."""
         words = str(error)
-        for path, text in _texts(msgspec.json.decode(value)["data"]):
+        for path, text in _instants_in(msgspec.json.decode(value)["data"], self.source.fields):
             if words.startswith(f"`{text}` "):
                 return f"field `{path}`: {words}"
         return words
@@ -233,14 +233,23 @@ class _Bounded(dict[str | float, str | float]):
         self._name, self._minimum, self._maximum = name, minimum, maximum
 
     def __missing__(self, value: str | float) -> str | float:
-        number = Decimal(str(value))
-        low, high = self._minimum, self._maximum
-        if not number.is_finite() or (low is not None and number < low) or (high is not None and number > high):
-            raise ValueError(f"field `{self._name}`: `{value}` lies outside {low} to {high}")
+        wrong = self._wrong(Decimal(str(value)))
+        if wrong:
+            raise ValueError(f"field `{self._name}`: `{value}` {wrong}")
         if len(self) >= _MEMO_SIZE:
             self.clear()
         self[value] = value
         return value
+
+    def _wrong(self, number: Decimal) -> str | None:
+        low, high = self._minimum, self._maximum
+        if not number.is_finite():
+            return "is no finite number"
+        if (low is None or number >= low) and (high is None or number <= high):
+            return None
+        if low is not None and high is not None:
+            return f"lies outside {low} to {high}"
+        return f"is less than {low}" if high is None else f"is more than {high}"
 
 
 def _conversion(field: FieldType, bounded: str) -> str | None:
@@ -253,16 +262,19 @@ def _conversion(field: FieldType, bounded: str) -> str | None:
     }.get(field.type)
 
 
-def _texts(given: object, path: str = "") -> Iterator[tuple[str, str]]:
-    """Yield (path, text) of every text in the data of an event."""
-    if isinstance(given, str):
-        yield path, given
-    elif isinstance(given, dict):
-        for name, value in given.items():
-            yield from _texts(value, f"{path}.{name}" if path else name)
-    elif isinstance(given, list):
-        for value in given:
-            yield from _texts(value, path)
+def _instants_in(
+    given: Mapping[str, Any], fields: Mapping[str, FieldType], before: str = ""
+) -> Iterator[tuple[str, str]]:
+    """Yield (path, text) of every instant in the data of an event, in the order in which they are converted."""
+    for name, field in fields.items():
+        value = given.get(name)
+        if isinstance(value, str) and field.type == "timestamp":
+            yield f"{before}{name}", value
+        elif isinstance(value, dict) and field.type == "times":
+            yield from ((f"{before}{name}.{entry}", text) for entry, text in value.items() if isinstance(text, str))
+        elif field.fields and value is not None:
+            for item in value if isinstance(value, list) else (value,):
+                yield from _instants_in(item, field.fields, f"{name}.")
 
 
 def _settled_annotation(field: FieldType) -> Any:

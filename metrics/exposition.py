@@ -13,10 +13,10 @@ from prometheus_client.samples import Sample
 
 from config.declarations import Kpi
 from metrics.calendar import Window
-from metrics.evaluate import Mean, MeanAge, Quantile, Result
+from metrics.evaluate import NOW, Mean, MeanAge, Quantile, Result
 from metrics.formatting import Quantities, Quantity, quantities
 from metrics.names import Role, metric_name
-from metrics.plan import NOW, Plan, SeriesPlan
+from metrics.plan import Plan, SeriesPlan
 from metrics.view import View
 from metrics.windows import Dims
 

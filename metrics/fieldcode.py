@@ -23,7 +23,7 @@ from metrics.derived import (
     round_half_even,
     stage_exits,
 )
-from metrics.relations import attribute, list_of, position_of
+from metrics.relations import attribute, list_of, one_word, position_of
 
 
 class FieldCode:
@@ -85,7 +85,7 @@ class FieldCode:
 
     def plain(self, path: str) -> str:
         """Return the local variable that holds a field as the events gave it."""
-        name = f"f_{path.replace('.', '_')}"
+        name = f"f_{one_word(path)}"
         head, dot, part = path.partition(".")
         if dot:
             whole = self.plain(head)

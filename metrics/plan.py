@@ -317,6 +317,3 @@ def _by_id(cuboids: Iterable[Cuboid]) -> dict[int, Cuboid]:
             )
         found[cuboid.id] = cuboid
     return found
-
-
-__all__ = ["NOW", "Plan", "SeriesPlan", "SourcePlan", "compile_plan"]

@@ -1,7 +1,7 @@
 """From a KPI to the nodes that read it: what each of the seven types asks to be kept, and how it is put together."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Protocol
 
@@ -168,7 +168,7 @@ class Nodes:
         where, value = parts.where, parts.value
         counted = MeasureDef(where, "count", value)
         if parts.agg == "count":
-            return Total(self._ask(parts, counted, grain, windows))
+            return Total(self._ask(parts, counted, grain, windows), counts=True)
         if value is None:
             raise ValueError(f"aggregate `{parts.agg}` of nothing")  # refused by the loader
         if value.money is not None:
@@ -226,7 +226,7 @@ class Nodes:
         """Return the node of what a population counts (or weighs) at one end of the window, or at both (`kept`)."""
         ref = self._members_ref(population, output, grain, windows)
         weighed = self._declarations.populations[population].amounts is not None
-        return MoneyTotal(ref) if weighed else Total(ref)
+        return MoneyTotal(ref) if weighed else Total(ref, counts=True)
 
     def _members_ref(self, population: str, output: str, grain: Grain, windows: set[Window]) -> Ref:
         spec = self._declarations.populations[population]
@@ -264,7 +264,7 @@ class Nodes:
         denominator = self._side(kpi.denominator, grain, windows)
         if isinstance(_bare(numerator), MoneyTotal) and isinstance(denominator, Total):
             # Deals whose amount has no rate are in neither side (KPIS A4).
-            denominator = Total(denominator.ref, convertible=True, scale=denominator.scale)
+            denominator = replace(denominator, convertible=True)
         return Quotient(numerator, minus, denominator, kpi.min_samples, positive=kpi.require == "positive")
 
     def _side(self, side: Side, grain: Grain, windows: set[Window]) -> Node:
@@ -297,7 +297,7 @@ class Nodes:
             reached = MeasureDef({**where, field: _PASSED})
         else:
             reached = MeasureDef(where, event=kpi.event, within_ms=kpi.within if matured else None)
-        base = Total(self._cubes.ask(key, MeasureDef(where), grain, windows))
+        base = Total(self._cubes.ask(key, MeasureDef(where), grain, windows), counts=True)
         return Quotient(Total(self._cubes.ask(key, reached, grain, windows)), None, base, kpi.min_samples)
 
     def _formula(self, kpi: Derived, grain: Grain, windows: set[Window]) -> Node:

@@ -20,11 +20,6 @@ class Relation:
     child_source: str
     told: Children
 
-    @property
-    def short(self) -> str:
-        """The name of the children within the parent source, under which the parent keeps them."""
-        return self.name.partition(".")[2]
-
 
 def relations(declarations: Declarations) -> tuple[Relation, ...]:
     """Return every relation that the sources declare."""
@@ -45,6 +40,11 @@ def position_of(source: Source, path: str) -> int:
 def attribute(name: str) -> str:
     """Return the attribute of a struct that holds the field `name`."""
     return f"{name}_" if iskeyword(name) else name
+
+
+def one_word(path: str) -> str:
+    """Return a path as a part of an identifier, which no other path gives: declared names have small letters only."""
+    return path.replace(".", "_OF_")
 
 
 def list_of(source: Source, path: str) -> str | None:

@@ -14,8 +14,8 @@ import msgspec
 
 from metrics.calendar import MINUTE, Window, bounds
 from metrics.currency import Rate, Rates
-from metrics.evaluate import Context, Result
-from metrics.plan import NOW, Plan, SeriesPlan
+from metrics.evaluate import NOW, Context, Result
+from metrics.plan import Plan, SeriesPlan
 from metrics.plans import PlanRecord, Plans
 from metrics.records import PROGRESS, REFERENCE, Cells, cells_key, decode_cells
 from metrics.windows import Accumulators, Dims, RunningWindows
@@ -241,7 +241,7 @@ class View:
                 data["metric"],
                 data["period"],
                 scope,
-                Fraction(amount),
+                Fraction(str(amount)),
                 currency,
                 data["submitted_at"],
             )

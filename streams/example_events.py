@@ -5,7 +5,8 @@ from functools import partial
 
 from config.declarations import Conversion, Kpi, PlanInput, Population, Share, State, StateSpec
 from metrics.calendar import DAY_MS, HOUR_MS, Window, bounds, year_before
-from metrics.plan import NOW, Plan
+from metrics.evaluate import NOW
+from metrics.plan import Plan
 from streams.draft_fields import DraftFields
 from streams.drafts import (
     AMOUNT_MINOR,

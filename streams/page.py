@@ -8,9 +8,9 @@ from hashlib import sha256
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from metrics.calendar import Window, from_ms
-from metrics.evaluate import Result
+from metrics.evaluate import NOW, Result
 from metrics.formatting import ABSENT, decimal_text, display_text
-from metrics.plan import NOW, Plan, SeriesPlan
+from metrics.plan import Plan, SeriesPlan
 from metrics.view import View
 from streams.envelope import format_instant
 

@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from bench.mix import event_mix
 from config.settings import Settings
+from metrics.evaluate import NOW
 from metrics.partitions import home_partition
-from metrics.plan import NOW
 from metrics.shard import Link, Record, Shard
 from metrics.view import View
 from streams.internal import decode_internal

@@ -181,3 +181,9 @@ def test_the_memory_of_chances_is_bounded(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("metrics.derived._MEMO_SIZE", 1)
     deals = [event("deal", f"d{n}", status="open", probability=f"0.{n}") for n in (1, 2, 3, 1)]
     assert result(told(*deals).view, "pipeline_weighted_value").value == 600
+
+
+def test_the_value_of_a_plan_is_the_decimal_that_was_written() -> None:
+    plan_of_a_tenth = event("plan", amount_minor=None, currency=None, value=0.1)
+    core = told(event("deal"), plan_of_a_tenth)
+    assert result(core.view, "target_attainment", "mtd").value == Fraction(1_000) / Fraction("0.1")

@@ -9,6 +9,7 @@ from metrics.events import RejectedError
 from tests.unit.metrics.samples import event, plan
 
 LINE = {"line_id": "1", "product_id": "p1", "amount_minor": 1}
+PHASE = {"from": "2026-01-01T00:00:00Z", "amount_minor": 1, "currency": "EUR", "interval": "day", "interval_count": 1}
 RFC3339 = "is not an RFC 3339 instant; write one with its offset, like 2026-10-05T08:00:00.000Z"
 
 
@@ -62,7 +63,16 @@ def reason(source: str, value: bytes) -> str:
         ("deal", "patch", {"owner_id": 1}, "field `data.owner_id`: Expected `str | null`, got `int`"),
         ("activity", "put", {"quantity": 0}, "field `data.quantity`: Expected `int` >= 1"),
         ("fx_rate", "put", {"rate_date": "2026-02-30"}, "field `data.rate_date`: Invalid RFC3339 encoded date"),
-        ("fx_rate", "put", {"rate": "-1"}, "field `rate`: `-1` lies outside 0 to None"),
+        ("fx_rate", "put", {"rate": "-1"}, "field `rate`: `-1` is less than 0"),
+        # Another field may well hold the same text.
+        ("deal", "put", {"customer_id": "today", "created_at": "today"}, f"field `created_at`: `today` {RFC3339}"),
+        ("order", "patch", {"quantity_ordered": -1}, "field `quantity_ordered`: `-1` is less than 0"),
+        (
+            "subscription",
+            "patch",
+            {"plan_id": "soon", "phases": [{**PHASE, "from": "soon"}]},
+            f"field `phases.from`: `soon` {RFC3339}",
+        ),
         ("fx_rate", "put", {"rate": 1e300}, "field `data.rate`: Expected `float` <= 1e+18"),
     ],
 )
