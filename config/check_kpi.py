@@ -10,6 +10,7 @@ from config.check_grains import check_grains
 from config.check_members import check_active, check_membership, check_population_of, check_share
 from config.check_named import check_named
 from config.check_ratio import check_ratio
+from config.check_samples import check_samples
 from config.check_shown import check_shown
 from config.check_windows import check_windows
 from config.declarations import Conversion, Derived, Kpi, Measure, Membership, Ratio, Share, State
@@ -25,8 +26,7 @@ def check_kpi(kpi: Kpi, known: Known) -> Iterator[Found]:
     yield from _key(kpi.key)
     if known.groups_at and kpi.group not in known.groups_at:
         yield ("group",), f"group `{kpi.group}` is not declared{did_you_mean(kpi.group, known.groups_at)}"
-    if kpi.min_samples < 1:
-        yield ("min_samples",), f"`min_samples: {kpi.min_samples}` asks for nothing; write 1 or more, or remove it"
+    yield from check_samples(kpi, known)
     yield from check_shown(kpi, known)
     yield from check_windows(kpi, known)
     for part in parts(kpi):

@@ -62,7 +62,7 @@ def refusal(part: Part, window: str, known: Known, above: tuple[str, ...] = ()) 
     if part.aggregated:
         return _of_aggregate(part.aggregated, window, known)
     if part.population:
-        return _of_members(part.output, window)
+        return _of_members(part.population, part.output, window, known)
     if part.plan:
         return Refusal("plan") if window not in CALENDAR else None
     kpi = known.kpis.get(part.kpi or "")
@@ -72,7 +72,10 @@ def refusal(part: Part, window: str, known: Known, above: tuple[str, ...] = ()) 
     return next((wrong for wrong in inner if wrong), None)
 
 
-def _of_members(output: str, window: str) -> Refusal | None:
+def _of_members(population: str, output: str, window: str, known: Known) -> Refusal | None:
+    declared = known.populations.get(population)
+    if declared is not None and declared.contacted is not None and (output == "now" or window in ("now", *_HOURS)):
+        return Refusal("start")  # whether somebody was in contact is asked of a window that has a beginning
     if output == "now":
         return None if window == "now" else Refusal("stock")
     return Refusal("start") if output != "end" and window in ("now", *_HOURS) else None

@@ -155,7 +155,7 @@ def test_a_later_layer_replaces_and_adds(tmp_path: Path) -> None:
     employed = declarations.populations["rep_employed"]
     assert isinstance(employed, Population)
     assert employed.intervals[0].to is None
-    assert set(declarations.populations) == {"customer_active", "customer_mrr", "rep_employed"}
+    assert set(declarations.populations) == {"customer_active", "customer_in_touch", "customer_mrr", "rep_employed"}
     assert declarations.defaults.fx.max_age == 60 * 86_400_000
     assert declarations.defaults.fx.source == "fx_rate"
     assert "revenue" in declarations.kpis
