@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from config.declarations import (
     Aggregate,
+    Base,
     Conversion,
     Derived,
     DerivedInput,
@@ -55,16 +56,22 @@ class Aggregated:
         return next((use.items_of for use in uses if use and use.items_of), None)
 
 
+Spec = Measure | State | MeasureSpec | StateSpec | Base
+"""What declares an aggregate."""
+
+
 @dataclass(frozen=True)
 class Part:
     """One of the things that a KPI is made of: an aggregate, another KPI, members of a population, or a plan."""
 
+    alias: str
+    """What the KPI calls it: `numerator`, or the alias of an input; empty for the one part that it is itself."""
     name: str
     """What a fault calls it."""
     loc: Loc
     refers_at: Loc
     """Where it names the KPI, population or plan."""
-    aggregated: Aggregated | None = None
+    spec: Spec | None = None
     kpi: str | None = None
     population: str | None = None
     output: str = "end"
@@ -73,22 +80,43 @@ class Part:
     broadcast: tuple[str, ...] = ()
     window: str | None = None
     offset: str | None = None
+    required: bool = False
+    """Whether it is absent, and not 0, without records."""
+
+    @property
+    def aggregated(self) -> Aggregated | None:
+        """The aggregate that it is, and the place of its declaration."""
+        match self.spec:
+            case Base() as base:
+                return Aggregated(("base",), base.from_, base.where, ("count",), None, base.at)
+            case State() as whole:
+                return Aggregated((), whole.from_, whole.where, whole.aggs, whole.value)
+            case Measure() as whole:
+                parts = whole.aggs, whole.value, whole.at, whole.per, whole.then
+                return Aggregated((), whole.from_, whole.where, *parts)
+            case StateSpec() as spec:
+                return Aggregated((*self.loc, "state"), spec.from_, spec.where, (spec.agg,), spec.value)
+            case MeasureSpec() as spec:
+                inner = (spec.agg,), spec.value, spec.at, spec.per, spec.then
+                return Aggregated((*self.loc, "measure"), spec.from_, spec.where, *inner)
+            case _:
+                return None
 
 
 def parts(kpi: Kpi) -> Iterator[Part]:
     """Yield what a KPI is made of, in the order of its declaration."""
     match kpi:
         case Ratio():
-            yield from (_part(f"`{name}`", (name,), side) for name, side in sides(kpi))
+            yield from (_part(name, f"`{name}`", (name,), side) for name, side in sides(kpi))
         case Derived():
             inputs = kpi.inputs.items()
-            yield from (_part(f"input `{alias}`", ("inputs", alias), given) for alias, given in inputs)
+            yield from (_part(alias, f"input `{alias}`", ("inputs", alias), given) for alias, given in inputs)
         case Share():
             members = kpi.members
             at: Loc = "members", "population"
-            yield Part("`members`", ("members",), at, population=members.population, output=members.at)
-            yield Part("`actual`", ("actual",), ("actual", "kpi"), kpi=kpi.actual.kpi)
-            yield Part("`plan`", ("plan",), ("plan",), plan=kpi.plan)
+            yield Part("members", "`members`", ("members",), at, population=members.population, output=members.at)
+            yield Part("actual", "`actual`", ("actual",), ("actual", "kpi"), kpi=kpi.actual.kpi)
+            yield Part("plan", "`plan`", ("plan",), ("plan",), plan=kpi.plan)
         case _:
             yield _whole(kpi)
 
@@ -97,17 +125,12 @@ def _whole(kpi: Measure | State | Conversion | Membership) -> Part:
     """Return the one part of a KPI that has no other."""
     name = f"type `{kpi.type}`"
     if isinstance(kpi, Membership):
-        return Part(name, (), ("population",), population=kpi.population, output=kpi.output)
+        return Part("", name, (), ("population",), population=kpi.population, output=kpi.output)
     if isinstance(kpi, State) and kpi.active is not None:
-        return Part(name, (), ("active",), population=kpi.active, output="now")
+        return Part("", name, (), ("active",), population=kpi.active, output="now")
     if isinstance(kpi, Conversion):
-        base = kpi.base
-        spec = Aggregated(("base",), base.from_, base.where, ("count",), None, base.at)
-    elif isinstance(kpi, State):
-        spec = Aggregated((), kpi.from_, kpi.where, kpi.aggs, kpi.value)
-    else:
-        spec = Aggregated((), kpi.from_, kpi.where, kpi.aggs, kpi.value, kpi.at, kpi.per, kpi.then)
-    return Part(name, (), (), aggregated=spec)
+        return Part("base", name, (), (), spec=kpi.base)
+    return Part("", name, (), (), spec=kpi, required=isinstance(kpi, Measure) and kpi.require is not None)
 
 
 def sides(ratio: Ratio) -> Iterator[tuple[str, Side]]:
@@ -117,30 +140,17 @@ def sides(ratio: Ratio) -> Iterator[tuple[str, Side]]:
             yield name, side
 
 
-def _part(name: str, loc: Loc, given: Side | DerivedInput) -> Part:
-    part = Part(name, loc, (*loc, "kpi"), aggregated=_aggregated(given, loc), kpi=given.kpi)
+def _part(alias: str, name: str, loc: Loc, given: Side | DerivedInput) -> Part:
+    part = Part(alias, name, loc, (*loc, "kpi"), given.measure or given.state, given.kpi)
     if given.membership:
         members = given.membership
         at = (*loc, "membership", "population")
         part = replace(part, refers_at=at, population=members.population, output=members.output)
     if isinstance(given, Side):
-        return replace(part, broadcast=given.broadcast)
+        return replace(part, broadcast=given.broadcast, required=given.require is not None)
     if given.plan:
         part = replace(part, refers_at=(*loc, "plan"), plan=given.plan)
     return replace(part, window=given.window, offset=given.offset)
-
-
-def _aggregated(given: Side | DerivedInput, loc: Loc) -> Aggregated | None:
-    spec: MeasureSpec | StateSpec
-    if given.measure:
-        spec = given.measure
-        return Aggregated(
-            (*loc, "measure"), spec.from_, spec.where, (spec.agg,), spec.value, spec.at, spec.per, spec.then
-        )
-    if given.state:
-        spec = given.state
-        return Aggregated((*loc, "state"), spec.from_, spec.where, (spec.agg,), spec.value)
-    return None
 
 
 def used_kpis(kpi: Kpi) -> list[str]:

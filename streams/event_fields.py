@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
+from config.aggregated import Spec, parts
 from config.declarations import (
     Compare,
     Conversion,
@@ -21,7 +22,6 @@ from config.declarations import (
     Where,
 )
 from metrics.relations import ENTITY_ID, dimension_path, list_of
-from streams.parts import Aggregated, parts_of
 
 PLAN = "plan"
 """The source that plans are looked up in."""
@@ -45,7 +45,7 @@ class _Search:
 
     def kpi(self, kpi: Kpi, dimensions: Mapping[str, None]) -> None:
         members = {kpi.actual.by: None} if isinstance(kpi, Share) else dimensions
-        for part in parts_of(kpi):
+        for part in parts(kpi):
             if part.kpi is not None:
                 self.kpi(self.declarations.kpis[part.kpi], members)
             elif part.spec is not None:
@@ -61,7 +61,7 @@ class _Search:
 
     # --------------------------------------------------------------------------------------------------------- leaves
 
-    def _aggregate(self, spec: Aggregated, dimensions: Mapping[str, None]) -> None:
+    def _aggregate(self, spec: Spec, dimensions: Mapping[str, None]) -> None:
         source = self.declarations.sources[spec.from_]
         at: str | None = getattr(spec, "at", None)
         self._path(source, at or source.exists_from)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
+from config.aggregated import Part, Spec, parts
 from config.declarations import Conversion, Kpi, PlanInput, Population, Share, State, StateSpec
 from metrics.calendar import DAY_MS, HOUR_MS, Window, bounds, year_before
 from metrics.evaluate import NOW
@@ -20,7 +21,6 @@ from streams.drafts import (
 )
 from streams.envelope import Event
 from streams.event_fields import PLAN
-from streams.parts import Aggregated, Part, parts_of
 
 _OF_PERIODS = ("prev_month", "prev_quarter", "mtd", "qtd", "ytd")
 _ROLLING = ("365d", "90d", "30d", "7d", "24h")
@@ -52,7 +52,7 @@ def _window(plan: Plan, kpi: Kpi) -> Window:
 
 def _has_plan(plan: Plan, kpi: Kpi) -> bool:
     kpis = plan.declarations.kpis
-    return any(p.plan is not None or (p.kpi is not None and _has_plan(plan, kpis[p.kpi])) for p in parts_of(kpi))
+    return any(p.plan is not None or (p.kpi is not None and _has_plan(plan, kpis[p.kpi])) for p in parts(kpi))
 
 
 class _Maker:
@@ -101,11 +101,11 @@ class _Maker:
             case Conversion():
                 self._ask(kpi.base.from_, partial(self._converted, kpi, window, grain))
             case Share():
-                for part in parts_of(kpi):
+                for part in parts(kpi):
                     self._part(part, window, (kpi.actual.by,))
             case _:
-                for part in parts_of(kpi):
-                    if part.name != "minus":
+                for part in parts(kpi):
+                    if part.alias != "minus":
                         self._part(part, window, grain, _named(kpi))
 
     def _part(self, part: Part, window: Window, grain: tuple[str, ...], named: str | None = None) -> None:
@@ -139,9 +139,7 @@ class _Maker:
 
     # ------------------------------------------------------------------------------------------------ what is wanted
 
-    def _aggregated(
-        self, spec: Aggregated, window: Window, grain: tuple[str, ...], named: str | None, draft: Draft
-    ) -> None:
+    def _aggregated(self, spec: Spec, window: Window, grain: tuple[str, ...], named: str | None, draft: Draft) -> None:
         at: str | None = getattr(spec, "at", None)
         if at is not None:
             self._fields.happen(draft, at, self._inside(window))

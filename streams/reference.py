@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from config.aggregated import Part, parts
 from config.declarations import Declarations, Kpi, Title
 from metrics.evaluate import Reason
 from metrics.exposition import Exposed, exposed_gauges
 from metrics.plan import Plan
 from streams.absence import absence_reasons
 from streams.event_fields import Fields, event_fields
-from streams.parts import Part, parts_of
 from streams.wording import kpi_words, over_words, part_words, population_words
 
 
@@ -125,7 +125,7 @@ def _shown(plan: Plan) -> dict[str, tuple[Shown, ...]]:
 
 def _inputs(kpi: Kpi, declarations: Declarations) -> tuple[Input, ...]:
     """Return the tree below a KPI; an aggregate over events that the KPI itself is has nothing below it."""
-    return tuple(_input(part, declarations) for part in parts_of(kpi) if part.name or part.population)
+    return tuple(_input(part, declarations) for part in parts(kpi) if part.alias or part.population)
 
 
 def _input(part: Part, declarations: Declarations) -> Input:
@@ -134,7 +134,7 @@ def _input(part: Part, declarations: Declarations) -> Input:
     if part.kpi is not None:
         inner = declarations.kpis[part.kpi]
         words = f"{words}: {kpi_words(inner, declarations)}" if not below else words
-    return Input(part.name, words, part.kpi, over_words(part), below)
+    return Input(part.alias, words, part.kpi, over_words(part), below)
 
 
 def _populations(kpi: Kpi, declarations: Declarations) -> dict[str, None]:
@@ -143,7 +143,7 @@ def _populations(kpi: Kpi, declarations: Declarations) -> dict[str, None]:
 
 
 def _populations_of(kpi: Kpi, declarations: Declarations) -> Iterator[str]:
-    for part in parts_of(kpi):
+    for part in parts(kpi):
         if part.population is not None:
             yield part.population
         if part.kpi is not None:

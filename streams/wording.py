@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from config.aggregated import Part, Spec, parts
 from config.declarations import (
     Alert,
     Condition,
@@ -23,12 +24,12 @@ from config.declarations import (
     Where,
 )
 from metrics.relations import list_of
-from streams.parts import Aggregated, Part, parts_of
 
 _SPANS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 _OUTPUTS = {
     "start": "the number of members of {population} at S",
     "end": "the number of members of {population} at E",
+    "now": "the number of members of {population} at T",
     "retained_ratio": "the share of the members of {population} at S that are members at E too",
     "lost_ratio": "the share of the members of {population} at S that are no members at E",
     "net_change": "the number of members of {population} at E less the number at S",
@@ -36,6 +37,7 @@ _OUTPUTS = {
 _WEIGHED = {
     "start": "the amounts of the members of {population} at S",
     "end": "the amounts of the members of {population} at E",
+    "now": "the amounts of the members of {population} at T",
     "retained_ratio": "the share of the amounts of {population} at S that is still there at E, member by member",
     "lost_ratio": "the share of the amounts of {population} at S that is gone at E, member by member",
     "net_change": "the amounts of the members of {population} at E less those at S",
@@ -100,7 +102,7 @@ def _scalar(value: Scalar) -> str:
 # --------------------------------------------------------------------------------------------------------- aggregates
 
 
-def aggregate_words(spec: Aggregated, sources: dict[str, Source]) -> str:
+def aggregate_words(spec: Spec, sources: dict[str, Source]) -> str:
     """Return what is aggregated, over which events, and when they count."""
     at: str | None = getattr(spec, "at", None)
     aggs: str | tuple[str, ...] = getattr(spec, "agg", "count")
@@ -202,17 +204,17 @@ def over_words(part: Part) -> str:
 
 def kpi_words(kpi: Kpi, declarations: Declarations) -> str:
     """Return how `kpi` is computed, as its declaration says it."""
-    parts = {part.name: part_words(part, declarations) for part in parts_of(kpi)}
+    said = {part.alias: part_words(part, declarations) for part in parts(kpi)}
     match kpi:
         case State(active=str() as population):
             weighed = declarations.populations[population].amounts is not None
             words = f"{'the amounts' if weighed else 'the number'} of the members of `{population}` at T"
         case Ratio():
-            less = f" − {parts['minus']}" if kpi.minus is not None else ""
-            words = f"{_group(parts['numerator'] + less)} / {_group(parts['denominator'])}"
+            less = f" − {said['minus']}" if kpi.minus is not None else ""
+            words = f"{_group(said['numerator'] + less)} / {_group(said['denominator'])}"
             words += "; absent unless the denominator is positive" if kpi.require == "positive" else ""
         case Derived():
-            inputs = "; ".join(f"{alias} = {part}" for alias, part in parts.items())
+            inputs = "; ".join(f"{alias} = {part}" for alias, part in said.items())
             require = [f"{expression} must be {rule}" for expression, rule in kpi.require.items()]
             words = "; ".join([f"{kpi.expr}, with {inputs}", *require])
         case Conversion():
@@ -220,9 +222,9 @@ def kpi_words(kpi: Kpi, declarations: Declarations) -> str:
         case Share():
             reach = "at or above" if kpi.op == ">=" else "above"
             words = f"the share of the members of `{kpi.members.population}` at {kpi.members.at[0].upper()} with a plan"
-            words += f" whose {parts['actual']} is {reach} {parts['plan']}"
+            words += f" whose {said['actual']} is {reach} {said['plan']}"
         case _:
-            words = parts[""]
+            words = said[""]
     return words + (_named(kpi.named) if isinstance(kpi, State) and kpi.named is not None else "")
 
 
