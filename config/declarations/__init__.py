@@ -1,0 +1,168 @@
+"""The typed model of the declarations: sources, pipelines and KPIs, as the YAML files spell them.
+
+Nothing here reads files or computes: `config.load` fills these models and says where a fault stands, `metrics.plan`
+compiles them.
+"""
+
+from collections.abc import Mapping
+
+from config.declarations.kpis import (
+    Alert,
+    Conversion,
+    Derived,
+    Display,
+    Grain,
+    Kpi,
+    KpiBase,
+    Measure,
+    Membership,
+    Named,
+    NamedValue,
+    Ratio,
+    Share,
+    ShareActual,
+    ShareMembers,
+    State,
+    Target,
+)
+from config.declarations.measures import (
+    Base,
+    ConversionEvent,
+    DerivedInput,
+    DurationValue,
+    MeasureSpec,
+    MembershipInput,
+    PlanInput,
+    Side,
+    StateSpec,
+    Value,
+)
+from config.declarations.sources import (
+    Children,
+    Compare,
+    DateEdge,
+    DerivedField,
+    Dimension,
+    Entry,
+    FieldType,
+    FirstOver,
+    Interval,
+    Least,
+    NotBefore,
+    PerMonth,
+    Population,
+    RequiredWhen,
+    Source,
+    Stage,
+    StageExits,
+    StageProbability,
+)
+from config.declarations.terms import (
+    Aggregate,
+    Condition,
+    Duration,
+    Key,
+    Model,
+    Scalar,
+    Title,
+    Unit,
+    Where,
+    WindowToken,
+    number_as_text,
+    parse_duration,
+)
+
+__all__ = [
+    "Aggregate",
+    "Alert",
+    "Base",
+    "Children",
+    "Compare",
+    "Condition",
+    "Conversion",
+    "ConversionEvent",
+    "DateEdge",
+    "Declarations",
+    "Defaults",
+    "Derived",
+    "DerivedField",
+    "DerivedInput",
+    "Dimension",
+    "Display",
+    "Duration",
+    "DurationValue",
+    "Entry",
+    "FieldType",
+    "FirstOver",
+    "Fx",
+    "Grain",
+    "Group",
+    "Interval",
+    "Key",
+    "Kpi",
+    "KpiBase",
+    "Least",
+    "Measure",
+    "MeasureSpec",
+    "Membership",
+    "MembershipInput",
+    "Model",
+    "Named",
+    "NamedValue",
+    "NotBefore",
+    "PerMonth",
+    "PlanInput",
+    "Population",
+    "Ratio",
+    "RequiredWhen",
+    "Scalar",
+    "Share",
+    "ShareActual",
+    "ShareMembers",
+    "Side",
+    "Source",
+    "Stage",
+    "StageExits",
+    "StageProbability",
+    "State",
+    "StateSpec",
+    "Target",
+    "Title",
+    "Unit",
+    "Value",
+    "Where",
+    "WindowToken",
+    "number_as_text",
+    "parse_duration",
+]
+
+
+class Fx(Model):
+    """How amounts become the reporting currency."""
+
+    source: Key = "fx_rate"
+    max_age: Duration = parse_duration("7d")
+
+
+class Defaults(Model):
+    """What holds where a declaration says nothing."""
+
+    fx: Fx = Fx()
+
+
+class Group(Model):
+    """KPIs that belong together; groups are shown in the order of their declaration."""
+
+    title: Title
+    description: str = ""
+
+
+class Declarations(Model):
+    """Everything the service computes: the merged content of all declaration files."""
+
+    defaults: Defaults = Defaults()
+    groups: Mapping[Key, Group] = {}
+    pipelines: Mapping[Key, Mapping[str, Stage]] = {}
+    populations: Mapping[Key, Population] = {}
+    sources: Mapping[str, Source]
+    kpis: Mapping[str, Kpi]
