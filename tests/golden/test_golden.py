@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from config.declarations import Measure, State
+from config.load import load
 from metrics.calendar import parse_instant
 from metrics.embedded import Embedded
 from metrics.plan import Plan
@@ -180,6 +181,13 @@ def test_every_kpi_and_aggregate_has_a_value_in_an_example() -> None:
     }
     assert len(plan(SECOND).declarations.kpis) == 74  # with `revenue_by_product`, a grain of revenue, they are 75
     assert told == declared
+
+
+@pytest.mark.parametrize("key", ["production_efficiency", "inventory_turnover", "training_completion_rate", "nps"])
+def test_the_second_example_computes_what_is_shipped_only_for_more_windows(key: str) -> None:
+    shown = {"title", "description", "formula", "declared_grains", "targets", "alerts", "companions", "display"}
+    shipped, widened = load().kpis[key], plan(SECOND).declarations.kpis[key]
+    assert widened.model_dump(exclude=shown) == shipped.model_dump(exclude=shown)
 
 
 def test_the_second_example_is_what_its_script_gives_and_what_was_derived_by_hand() -> None:

@@ -15,7 +15,7 @@ from tests.mutations.mistakes import MISTAKES, Mistake
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 COPIED = ("config", "metrics", "streams", "tests", "bench", "sample", "pyproject.toml")
-JUDGES = ("tests/golden", "tests/scenarios", "tests/unit/metrics")
+JUDGES = ("tests/scenarios", "tests/golden", "tests/unit/metrics")
 """The tests that are asked, quick ones first."""
 PASSED, FAILED, REFUSED = 0, 1, -1
 RIGHT = Mistake("none", "metrics/__init__.py", "", "")
