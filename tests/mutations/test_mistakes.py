@@ -15,8 +15,9 @@ from tests.mutations.mistakes import MISTAKES, Mistake
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 COPIED = ("config", "metrics", "streams", "tests", "bench", "sample", "pyproject.toml")
-JUDGES = ("tests/scenarios", "tests/golden", "tests/unit/metrics")
-"""The tests that are asked, quick ones first."""
+QUICK = ("tests/scenarios", "tests/golden", "-k", "scenarios or whole or shipped")
+JUDGES = ("tests/golden", "tests/unit/metrics")
+"""The tests that are asked when the quick ones notice nothing."""
 PASSED, FAILED, REFUSED = 0, 1, -1
 RIGHT = Mistake("none", "metrics/__init__.py", "", "")
 
@@ -37,10 +38,11 @@ def _judge(mistake: Mistake, folder: Path) -> tuple[int, str]:
         file.read_text("utf-8").replace(mistake.right, mistake.wrong) if mistake.right else file.read_text()
     )
     done = _run(folder, "streams.cli", "check")  # a declaration that is refused would show nothing
-    if done.returncode == PASSED:
-        done = _run(folder, "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *JUDGES)
-    else:
+    if done.returncode != PASSED:
         done.returncode = REFUSED
+    for judges in (QUICK, JUDGES):
+        if done.returncode == PASSED:
+            done = _run(folder, "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *judges)
     shutil.rmtree(folder)
     return done.returncode, "\n".join((done.stdout + done.stderr).splitlines()[-15:])
 
