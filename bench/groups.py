@@ -16,8 +16,6 @@ from config.declarations import Declarations
 from metrics.plan import Plan, compile_plan
 from metrics.records import PROGRESS, REFERENCE, cells_key, decode_cells
 
-_ROUNDS = 3
-
 
 @dataclass(frozen=True)
 class GroupFigures:
@@ -54,20 +52,19 @@ class GroupsFigures:
         return table
 
 
-def measure_groups(events: int) -> GroupsFigures:
-    """Return what each group adds, as the median of a few rounds that take turns."""
-    gc.disable()  # as the worker does
-
+def measure_groups(events: int, rounds: int = 3) -> GroupsFigures:
+    """Return what each group adds, as the median of some rounds, in which the groups take turns."""
     whole = CATALOGUE.load()
     mix = list(event_mix(events))
     names = ["", *dict.fromkeys(kpi.group for kpi in whole.kpis.values())]
-    parts = {name: _without(whole, name) for name in names}
+    parts = {name: without(whole, name) for name in names}
     plans = {name: compile_plan(part, "Europe/Amsterdam", "EUR") for name, part in parts.items()}
-    rounds: dict[str, list[tuple[float, int]]] = {name: [] for name in names}
-    for _ in range(_ROUNDS):
-        for name in names:
-            rounds[name].append(_measure(plans[name], mix))
-    cost = {name: (median(us for us, _ in found), found[0][1]) for name, found in rounds.items()}
+    gc.disable()  # as the worker does
+    try:
+        measured = [{name: _measure(plans[name], mix) for name in names} for _ in range(rounds)]
+    finally:
+        gc.enable()
+    cost = {name: (median(found[name][0] for found in measured), measured[0][name][1]) for name in names}
     us, cells = cost[""]
     groups = tuple(
         GroupFigures(name, len(whole.kpis) - len(parts[name].kpis), us - cost[name][0], cells - cost[name][1])
@@ -76,10 +73,10 @@ def measure_groups(events: int) -> GroupsFigures:
     return GroupsFigures(us, cells, len(whole.kpis), groups)
 
 
-def _without(whole: Declarations, group: str) -> Declarations:
+def without(whole: Declarations, group: str) -> Declarations:
     """Leave out the KPIs of a group, but for those that others are made of."""
     kept = {key for key, kpi in whole.kpis.items() if kpi.group != group}
-    kept.update(_inputs(kept, whole))
+    kept |= set(_inputs(kept, whole))
     return whole.model_copy(update={"kpis": {key: kpi for key, kpi in whole.kpis.items() if key in kept}})
 
 

@@ -5,9 +5,10 @@ from collections import Counter
 
 import pytest
 
+from bench.groups import measure_groups, without
 from bench.mix import event_mix
 from bench.totals import cell_totals, differences
-from bench.workloads import WORKLOADS, Workload
+from bench.workloads import CATALOGUE, WORKLOADS, Workload
 from metrics.embedded import Embedded
 from metrics.plan import compile_plan
 from metrics.shard import Record
@@ -49,3 +50,20 @@ def test_the_mix_is_of_all_sources() -> None:
     assert counts["deal"] == pytest.approx(2_100, rel=0.05)
     assert counts["lead"] == pytest.approx(900, rel=0.1)
     assert len(counts) == 11
+
+
+def test_without_a_group_only_what_others_are_made_of_is_left_of_it() -> None:
+    whole = CATALOGUE.load()
+    left = without(whole, "revenue").kpis
+    assert [key for key, kpi in left.items() if kpi.group == "revenue"] == ["revenue"]
+    assert {kpi.group for kpi in without(whole, "saas").kpis.values()} == {k.group for k in whole.kpis.values()} - {
+        "saas"
+    }
+    compile_plan(without(whole, "funnel"), "Europe/Amsterdam", "EUR")
+
+
+def test_what_each_group_adds_is_measured() -> None:
+    found = measure_groups(300, rounds=1)
+    assert {g.group for g in found.groups} == {kpi.group for kpi in CATALOGUE.load().kpis.values()}
+    assert sum(g.kpis for g in found.groups) <= found.kpis == 74
+    assert all(0 <= g.cells < found.cells for g in found.groups)
