@@ -120,7 +120,7 @@ class CatalogueFloor:
         """Return the number of open deals by stage, which the states must show."""
         open_deals: dict[str, int] = defaultdict(int)
         for state in self._latest.values():
-            if state["status"] == "open" and "stage" in state:
+            if "stage" in state and state["status"] == "open":
                 open_deals[f"{state['stage']}|{state['currency']}"] += 1
         return {"pipeline_deals by stage": dict(open_deals)}
 
