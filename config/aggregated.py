@@ -43,11 +43,7 @@ class Aggregated:
     @property
     def unit(self) -> Unit:
         """The unit that the value and the aggregate give."""
-        if self.value is None or self.aggs == ("count",):
-            return "none"
-        if self.value.money:
-            return "money"
-        return "seconds" if self.value.duration or self.value.age_of else "none"
+        return "none" if self.value is None or self.aggs == ("count",) else self.value.unit
 
     def items_of(self, fields: Fields) -> str | None:
         """Return the list whose items are aggregated, or None for the entities themselves."""

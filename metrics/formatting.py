@@ -131,11 +131,7 @@ def _side_unit(side: Side, declarations: Declarations) -> Unit:
     spec = side.measure or side.state
     if spec is None:
         return declarations.kpis[side.kpi or ""].unit
-    if spec.agg == "count" or spec.value is None:
-        return "none"
-    if spec.value.money is not None:
-        return "money"
-    return "none" if spec.value.number is not None else "seconds"
+    return "none" if spec.agg == "count" or spec.value is None else spec.value.unit
 
 
 def _grouped(value: Fraction, places: int) -> str:

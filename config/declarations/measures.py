@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from config.declarations.terms import Aggregate, Duration, Key, Model, Where, WindowToken
+from config.declarations.terms import Aggregate, Duration, Key, Model, Unit, Where, WindowToken
 
 
 class DurationValue(Model):
@@ -53,6 +53,13 @@ class Value(Model):
         if (self.latest is None) != (self.dated is None):
             raise ValueError("`latest` needs `dated`, the field with the date of a record")
         return self
+
+    @property
+    def unit(self) -> Unit:
+        """The unit of what is aggregated, unless it is only counted."""
+        if self.money is not None:
+            return "money"
+        return "seconds" if self.duration is not None or self.age_of is not None else "none"
 
 
 class MeasureSpec(Model):

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from config.load import load
 from metrics.calendar import parse_instant
 from metrics.embedded import Embedded
-from metrics.exposition import ReadingsCollector, definition_version
+from metrics.exposition import ReadingsCollector, definition_version, exposed_gauges
 from metrics.plan import Plan, compile_plan
 from metrics.view import Progress
 
@@ -87,6 +87,21 @@ def test_sides_and_samples_have_gauges_with_units_of_their_own(plan: Plan) -> No
     assert get(samples, "sales_lead_response_time_samples", window="30d") == 2
     assert "sales_lead_response_time_samples_mean" not in samples
     assert "sales_leads_waiting_samples" not in samples
+
+
+@pytest.mark.parametrize(
+    ("kpi", "names"),
+    [
+        # Both sides are numbers of customers; nights are no time; what members weigh is money.
+        ("market_penetration_rate", {"_by_market_ratio", "_numerator_by_market", "_denominator_by_market"}),
+        ("adr", {"_euros", "_numerator_euros", "_denominator"}),
+        ("mrr_churn_rate", {"_ratio", "_numerator_euros", "_denominator_euros"}),
+        ("inventory_turnover", {"_ratio", "_numerator_euros", "_denominator_euros"}),
+    ],
+)
+def test_the_sides_of_a_ratio_have_the_units_of_what_they_add_up(plan: Plan, kpi: str, names: set[str]) -> None:
+    gauges = next(gauges for series, gauges in exposed_gauges(plan) if series.kpi.key == kpi)
+    assert {gauge.name for gauge in gauges} == {f"sales_{kpi}{name}" for name in names}
 
 
 def test_a_ratio_without_a_denominator_is_absent_but_its_sides_are_there(plan: Plan) -> None:
