@@ -12,24 +12,17 @@ from metrics.evaluate import NOW, Result
 from metrics.formatting import ABSENT, decimal_text, display_text
 from metrics.plan import Plan, SeriesPlan
 from metrics.view import View
+from streams.absence import REASON_WORDS
 from streams.envelope import format_instant
+from streams.wording import group_title
 
 PERIODS = {"d": "day", "w": "week", "m": "month", "q": "quarter", "y": "year"}
-_REASONS = {
-    "denominator_zero": "nothing to divide by",
-    "denominator_negative": "the denominator is negative",
-    "no_samples": "no samples",
-    "no_source_records": "no records",
-    "no_plan": "no plan",
-    "below_min_samples": "too few samples",
-}
 WINDOW_ORDER = (
     "1h", "24h", "7d", "30d", "90d", "365d", "dtd", "wtd", "mtd", "qtd", "ytd",
     "prev_day", "prev_week", "prev_month", "prev_quarter",
 )  # fmt: skip
 _BEGIN_KIND = ("dtd", "prev_day")
 """The windows at which another kind begins: rolling, to date, complete."""
-_GROUPS_FIRST = ("revenue", "pipeline", "funnel", "speed", "engagement")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,15 +125,13 @@ def _groups(view: View) -> Iterator[Group]:
     tokens = {w.token for _, s in totals for w in s.windows}
     windows = [Window(token) for token in WINDOW_ORDER if token in tokens]  # the same everywhere: columns line up
     columns = [Column(window_title(w.token), window_words(w.token), w.token in _BEGIN_KIND) for w in windows]
-    for name in sorted({s.kpi.group for _, s in totals}, key=_group_order):
+    declarations = view.plan.declarations
+    for name in dict.fromkeys([*declarations.groups, *(s.kpi.group for _, s in totals)]):
         mine = [(i, s) for i, s in totals if s.kpi.group == name]
         tiles = [_cell(view, i, s, NOW) for i, s in mine if NOW in s.windows]
         rows = [_row(view, i, s, windows) for i, s in mine if s.windows != (NOW,)]
-        yield Group(name.replace("_", " ").capitalize(), tiles, columns, rows)
-
-
-def _group_order(name: str) -> tuple[int, str]:
-    return _GROUPS_FIRST.index(name) if name in _GROUPS_FIRST else len(_GROUPS_FIRST), name
+        if mine:
+            yield Group(group_title(declarations, name).en, tiles, columns, rows)
 
 
 def _row(view: View, index: int, series: SeriesPlan, windows: list[Window]) -> Row:
@@ -168,7 +159,7 @@ def exact_text(plan: Plan, series: SeriesPlan, result: Result) -> str:
     """Return the exact value with its unit, or why there is none."""
     text = decimal_text(series, result, plan.currency)
     if text is None:
-        return _REASONS.get(result.reason or "", ABSENT)
+        return ABSENT if result.reason is None else REASON_WORDS[result.reason]
     return text + {"money": f" {plan.currency}", "seconds": " s"}.get(series.kpi.unit, "")
 
 

@@ -10,7 +10,7 @@ from metrics.exposition import Exposed, exposed_gauges
 from metrics.plan import Plan
 from streams.absence import absence_reasons
 from streams.event_fields import Fields, event_fields
-from streams.wording import kpi_words, over_words, part_words, population_words
+from streams.wording import group_title, kpi_words, over_words, part_words, population_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +66,6 @@ class GroupReference:
     title: Title
     description: str
     kpis: tuple[KpiReference, ...]
-
-
-def group_title(declarations: Declarations, key: str) -> Title:
-    """Return the title of a group; one that is not declared is called by its key."""
-    group = declarations.groups.get(key)
-    if group is not None:
-        return group.title
-    words = key.replace("_", " ").capitalize()
-    return Title(en=words, nl=words)
 
 
 def references(plan: Plan) -> tuple[GroupReference, ...]:

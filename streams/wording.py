@@ -20,6 +20,7 @@ from config.declarations import (
     Source,
     State,
     Target,
+    Title,
     Value,
     Where,
 )
@@ -64,6 +65,15 @@ def span(milliseconds: int) -> str:
 def by_words(grain: Sequence[str]) -> str:
     """Return what a grain groups by; nothing for the total."""
     return f" by {listed(grain)}" if grain else ""
+
+
+def group_title(declarations: Declarations, key: str) -> Title:
+    """Return the title of a group; one that is not declared is called by its key."""
+    group = declarations.groups.get(key)
+    if group is not None:
+        return group.title
+    words = key.replace("_", " ").capitalize()
+    return Title(en=words, nl=words)
 
 
 # --------------------------------------------------------------------------------------------------------- conditions
