@@ -146,6 +146,13 @@ def has_children(children: Children) -> bool:
     return any(told is not None for found in (children or {}).values() for _, told in found.values())
 
 
+def _spread_value(cube: Cube) -> Value:
+    """Return the value whose own spread is the hidden dimension; it is the same for all measures of such a cube."""
+    value = cube.measures[0].value
+    assert value is not None  # noqa: S101 (plan_nodes gives such a cube no other)
+    return value
+
+
 class _Contributions:
     def __init__(self, source: Source, cubes: Sequence[Cube], around: Compiling) -> None:
         self.source = source
@@ -228,14 +235,11 @@ class _Contributions:
 
     # ------------------------------------------------------------------------------------------------------ expressions
 
-    def _where(self, where: Where, *, of_items: bool) -> str:
-        return self.code.where(where, of_items=of_items)
-
     def _duration(self, value: DurationValue, where: Where) -> str:
         """Return the variable of a span in whole seconds; None when it has no value."""
         code = self.code
         text = spell(value)
-        condition = self._where(where, of_items=False)
+        condition = self.code.where(where, of_items=False)
         name = code.known.get(text)
         if name is None:
             name = code.known[text] = f"s{len(code.known)}"
@@ -261,7 +265,7 @@ class _Contributions:
     def _sum_over_list(self, path: str, where: Where) -> str:
         """Return the variable of the sum of a list's amounts over the items that meet the item conditions."""
         items, part = str(list_of(self.source, path)), self.code.item(path)
-        condition = self._where(where, of_items=True)
+        condition = self.code.where(where, of_items=True)
         key = f"{path} if {condition}"
         name = self.code.known.get(key)
         if name is None:
@@ -270,14 +274,14 @@ class _Contributions:
             tests = dict.fromkeys([f"{part} is not None", condition])
             guard = " and ".join(t for t in tests if t != "True")
             self.sums.setdefault(items, {})[name] = f"if {guard}: {name} += {part}"
-        self.used_when.setdefault(name, set()).add(self._where(where, of_items=False))
+        self.used_when.setdefault(name, set()).add(self.code.where(where, of_items=False))
         return name
 
     def _measure(self, cube: Cube, measure: MeasureDef) -> str:
         """Return the expression of one accumulator of a row; `item` is the list item in a fanned-out cube."""
-        conditions = [self._where(measure.where, of_items=False)]
+        conditions = [self.code.where(measure.where, of_items=False)]
         if cube.key.fan_out is not None:
-            conditions.append(self._where(measure.where, of_items=True))
+            conditions.append(self.code.where(measure.where, of_items=True))
         amount = self._amount(cube, measure, conditions)
         if measure.event is not None:
             conditions.append(self._reached(cube, measure))
@@ -327,7 +331,7 @@ class _Contributions:
             return amount
         chance = self.code.field(weight)
         counted = self.code.constant(self._notes(f"no_{weight}"))
-        condition = self._where(measure.where, of_items=False)
+        condition = self.code.where(measure.where, of_items=False)
         self.code.once(f"note {weight}", f"if {chance} is None and {condition}: notes += {counted}")
         conditions.append(f"{chance} is not None")
         return f"round_half_even({amount} * {chance}[0], {chance}[1])"
@@ -361,7 +365,7 @@ class _Contributions:
         timed = key.kind in {"timed", "dated"}
         row = ", ".join([*(["t"] if timed else []), combination, *hidden, *(f"v{i}" for i in range(len(values)))])
         fill = self._rows_of_items(index, cube, values, row) if key.fan_out else self._single_row(index, values, row)
-        fill = list(_under({self._where(m.where, of_items=False) for m in cube.measures}, fill))
+        fill = list(_under({self.code.where(m.where, of_items=False) for m in cube.measures}, fill))
         if timed and not (key.fan_out and list_of(self.source, key.at or "")):
             return [f"r{index} = ()", *self._at(self.code.field(key.at or ""), key.kind, key.shift_ms, fill)]
         live = "True" if timed or key.kind == "population" else self._live()  # a label is there as soon as its entity
@@ -386,7 +390,7 @@ class _Contributions:
         if cube.key.hidden == "currency":
             parts.append(currency)
         elif cube.key.hidden == "member":
-            parts.append(self.code.field((cube.measures[0].value or Value(number="")).distinct or ""))
+            parts.append(self.code.field(_spread_value(cube).distinct or ""))
         return f"{self.code.constant(cube.combinations)}[({''.join(part + ', ' for part in parts)})]"
 
     def _live(self) -> str:
@@ -398,15 +402,15 @@ class _Contributions:
 
     def _hidden(self, cube: Cube) -> list[str]:
         """Return the expression of the hidden number, if the cube has one."""
-        measure = cube.measures[0]
-        value = measure.value
-        if value is None or cube.key.hidden in {"none", "currency", "member"}:
+        if cube.key.hidden in {"none", "currency", "member"}:
             return []
+        value = _spread_value(cube)
         if cube.key.hidden == "instant":
             return [self.code.field(value.age_of or "")]
         if cube.key.hidden == "date":
             return [self.code.field(value.dated or "")]
-        number = self._duration(value.duration, measure.where) if value.duration else self._number(value, [])
+        where = cube.measures[0].where
+        number = self._duration(value.duration, where) if value.duration else self._number(value, [])
         return [f"bucket({number})" if cube.key.hidden == "bucket" else number]
 
     def _dimension(self, cube: Cube, name: str) -> str:
@@ -447,7 +451,7 @@ class _Contributions:
         population = self.around.declarations.populations[cube.key.spread]
         windows = self.code.constant(MembershipWindows(cube.tokens, self.around.calendar))
         yield f"r{index} = ()"
-        yield f"if {self._where(population.where, of_items=False)}:"
+        yield f"if {self.code.where(population.where, of_items=False)}:"
         if population.amounts is None:
             contacts = f"contacts_of(entity.children, {population.contacted!r})" if population.contacted else "None"
             yield f"    found, nxt = {windows}.counts({self._intervals(population)}, {contacts}, now, nxt)"

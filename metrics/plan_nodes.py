@@ -180,11 +180,10 @@ class Nodes:
                 return total
             count = Total(self._ask(parts, counted, grain, windows))
             return MeanAge(total, count) if value.age_of is not None else Mean(total, count)
-        return self._spread(parts, grain, windows, scale)
+        return self._spread(parts, value, grain, windows, scale)
 
-    def _spread(self, parts: _Aggregation, grain: Grain, windows: set[Window], scale: int) -> Node:
+    def _spread(self, parts: _Aggregation, value: Value, grain: Grain, windows: set[Window], scale: int) -> Node:
         """Return the node of an aggregate that needs the values apart, in a hidden dimension."""
-        value = parts.value or Value(number="")
 
         def counted(hidden: Hidden) -> Ref:
             return self._ask(parts, MeasureDef(parts.where, "count", value), grain, windows, hidden)
