@@ -169,8 +169,7 @@ class Nodes:
         counted = MeasureDef(where, "count", value)
         if parts.agg == "count":
             return Total(self._ask(parts, counted, grain, windows), counts=True)
-        if value is None:
-            raise ValueError(f"aggregate `{parts.agg}` of nothing")  # refused by the loader
+        assert value is not None  # noqa: S101 (checked by the loader)
         if value.money is not None:
             return self._money(parts, grain, windows)
         scale = self._scale(parts.source, value)
