@@ -73,9 +73,12 @@ class WorkerProcess:
         counts = re.findall(r'^salespulse_events_total\{outcome="applied".*\} (\S+)$', text, re.MULTILINE)
         return round(sum(map(float, counts)))
 
-    async def until_applied(self, events: int) -> None:
+    async def until_applied(self, events: int, within: float = PATIENCE_SECONDS) -> None:
         """Wait until it has applied so many events."""
-        while await self.applied() < events:  # noqa: ASYNC110 (another process cannot set an event)
+        deadline = time.monotonic() + within
+        while await self.applied() < events:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not {events:,} events applied within {within:.0f} s")
             await asyncio.sleep(0.05)
 
     async def until_ready(self, *, ready: bool = True, within: float = PATIENCE_SECONDS) -> str:

@@ -81,6 +81,8 @@ async def test_the_sample_gives_what_the_csv_says(
     await make_topics(settings)
     workers = [WorkerProcess(settings, tmp_path / f"worker-{i}.log") for i in range(2)]
     try:
+        for worker in workers:  # else one of them may have done all the work before the other one joins
+            await worker.until_ready()
         replay = asyncio.create_task(_replay(settings))
         if kill:
             await _until_something_is_applied(workers[0])
