@@ -7,7 +7,7 @@ from typing import Any
 
 import faust
 import structlog
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import IllegalStateError, ProducerFenced
 from faust.types import TP
 from mode import CrashingSupervisor
 
@@ -45,6 +45,8 @@ class Shards:
         self._owned: dict[int, OwnedShard] = {}
         self._flushing: set[asyncio.Task[None]] = set()
         self._assigned = False
+        self._astray: set[TP] = set()
+        """Partitions whose records are ignored until they are read again from the shard's position."""
         self.failure: BaseException | None = None
         """Why the app crashed."""
         app.on_partitions_revoked.connect(self._revoked, weak=False)
@@ -60,10 +62,15 @@ class Shards:
     async def _rebalanced(self, *_: Any, **__: Any) -> None:
         """Open what came and close what went; Faust resumes the partitions after this."""
         try:
-            mine = {tp.partition for tp in self._app.consumer.assignment() if tp.topic in self._topics}
-            for index in set(self._owned) - mine:
+            mine = {tp for tp in self._app.consumer.assignment() if tp.topic in self._topics}
+            self._astray = mine
+            came = {tp.partition for tp in mine} - set(self._owned)
+            for index in set(self._owned) - {tp.partition for tp in mine}:
                 await self._release(index)
-            await asyncio.gather(*(self._open(index) for index in sorted(mine - set(self._owned))))
+            await asyncio.gather(*(self._open(index) for index in sorted(came)))
+            await self._begin({tp for tp in mine if tp.partition in came})
+            for owned in self._owned.values():
+                owned.doubt()
             self._telemetry.shards(len(self._owned))
             self._assigned = True
         except Exception as error:
@@ -83,6 +90,32 @@ class Shards:
         _log.info("shard opened", shard=index, entities=owned.shard.size, seconds=round(seconds, 2))
         await self._flush(owned)
 
+    async def _begin(self, partitions: set[TP]) -> None:
+        """Find where the shards that came are to go on; they are fenced, so nobody commits for them any more."""
+        if not partitions:
+            return
+        committed = await self._app.consumer.seek_to_committed()
+        new = {tp for tp in partitions if committed.get(tp) is None}
+        starts = dict(committed) | (dict(await self._app.consumer.earliest_offsets(*new)) if new else {})
+        for index in {tp.partition for tp in partitions}:
+            self._owned[index].begin_at({tp.topic: starts[tp] for tp in partitions if tp.partition == index})
+
+    async def _seek_strays(self) -> None:
+        """Read again from the shard's position what a rebalance, or a gap, has made doubtful.
+
+        Records that Faust has fetched while a rebalance is under way are thrown away, and it then seeks back only where
+        something was committed: elsewhere they would be left out, without a word.
+        """
+        astray = self._astray  # the next rebalance takes a set of its own
+        if not astray or self._app.rebalancing:
+            return
+        strays = {tp: self._owned[tp.partition].positions[tp.topic] for tp in astray}
+        try:
+            await self._app.consumer.seek_wait(strays)
+        except IllegalStateError:  # the next rebalance has begun; it ends with this anew
+            return
+        astray.difference_update(strays)
+
     async def _release(self, index: int) -> None:
         await self._owned.pop(index).close()
         self._telemetry.released(index, tuple((t, index) for t in self._topics))
@@ -93,14 +126,19 @@ class Shards:
         if self.failure is None:
             await self._revoked()
         await asyncio.gather(*(s.close() for s in self._owned.values()))
+        self._astray = set()
         self._owned.clear()
 
     # --------------------------------------------------------------------------------------------------------- the work
 
     async def apply(self, records: Records) -> None:
         """Apply consecutive records of one partition; begin a flush at half a transaction, and wait at its bound."""
-        owned = self._owned.get(records[0].partition)
-        if owned is None:
+        tp = TP(records[0].topic, records[0].partition)
+        owned = self._owned.get(tp.partition)
+        if owned is None or tp in self._astray:
+            return
+        if not owned.follows(records):
+            self._astray.add(tp)
             return
         if owned.pending + len(records) > TRANSACTION_RECORDS:
             await self._flush(owned)
@@ -119,6 +157,7 @@ class Shards:
         """Flush what is due, every flush interval."""
         while True:
             await asyncio.sleep(self._settings.flush_interval)
+            await self._seek_strays()
             await asyncio.gather(*(self._flush(s) for s in list(self._owned.values()) if s.due and self._may_flush(s)))
 
     def _may_flush(self, owned: OwnedShard) -> bool:
@@ -128,13 +167,10 @@ class Shards:
 
     def _behind(self, owned: OwnedShard) -> int:
         """Return how many records of the shard's partitions wait, as far as the last fetch knew."""
-        total = 0
-        for topic in self._topics:
-            position = owned.position(topic)
-            if position is not None:
-                end = self._app.consumer.highwater(TP(topic, owned.index))
-                total += max(0, (end or 0) - position)
-        return total
+        return sum(
+            max(0, (self._app.consumer.highwater(TP(topic, owned.index)) or 0) - position)
+            for topic, position in owned.positions.items()
+        )
 
     async def watch_lag(self) -> None:
         """Tell the lag of each source partition, every two seconds; in links transaction markers would pass for lag."""
@@ -142,11 +178,10 @@ class Shards:
         while True:
             await asyncio.sleep(2.0)
             for owned in list(self._owned.values()):
-                for topic in sources:
-                    position = owned.position(topic)
-                    if position is not None:
-                        end = self._app.consumer.highwater(TP(topic, owned.index)) or position
-                        self._telemetry.lag(topic, owned.index, max(0, end - position))
+                for topic in sources & set(owned.positions):
+                    position = owned.positions[topic]
+                    end = self._app.consumer.highwater(TP(topic, owned.index)) or position
+                    self._telemetry.lag(topic, owned.index, max(0, end - position))
 
     async def collect_garbage_for_ever(self) -> None:
         """Collect the cyclic garbage of the last seconds, and never look again at what survived.

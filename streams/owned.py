@@ -7,7 +7,7 @@ one, so who thinks to own what never matters for the numbers.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -50,6 +50,7 @@ class OwnedShard:
         self._plan = plan
         self._sources = {settings.input_topic(s.source.topic): key for key, s in plan.sources.items()}
         self._next: dict[str, int] = {}
+        self._unsure: dict[str, int | None] = {}
         self._repeat_before: dict[str, int] = {}
         self._producer = AIOKafkaProducer(
             **client_options(settings),
@@ -75,23 +76,44 @@ class OwnedShard:
         async with self.lock:
             await self._producer.stop()
 
-    def position(self, topic: str) -> int | None:
-        """Return the offset of the next record of a topic, None before the first one."""
-        return self._next.get(topic)
+    def begin_at(self, offsets: Mapping[str, int]) -> None:
+        """Say which record of each topic comes next: the one after the last that the committed state knows."""
+        self._next = dict(offsets)
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """The offset of the next record of each topic."""
+        return self._next
+
+    def doubt(self) -> None:
+        """Let the next records of each topic show that none was left out before them."""
+        self._unsure = dict.fromkeys(self._next)
+
+    def follows(self, records: list[ConsumerRecord]) -> bool:
+        """Return whether no record was left out before these; if not, the topic is to be read again from its position.
+
+        A real gap (a transaction marker, records that retention removed) shows the same first record again.
+        """
+        topic, first = records[0].topic, records[0].offset
+        if topic not in self._unsure:
+            return True
+        if first > self._next[topic] and first != self._unsure[topic]:
+            self._unsure[topic] = first
+            return False
+        if records[-1].offset >= self._next[topic]:
+            del self._unsure[topic]
+        return True
 
     # ------------------------------------------------------------------------------------------------------- records in
 
     def apply(self, records: list[ConsumerRecord]) -> int:
         """Apply consecutive records of one topic; return how many were new."""
         topic = records[0].topic
-        expected = self._next.get(topic)
-        if expected is None:
-            # An earlier owner may have sent links in a transaction that was aborted, from at most so many records on.
-            self._repeat_before[topic] = records[0].offset + TRANSACTION_RECORDS
-        elif records[0].offset < expected:
-            records = [r for r in records if r.offset >= expected]
-            if not records:
-                return 0
+        records = [r for r in records if r.offset >= self._next[topic]]
+        if not records:
+            return 0
+        # An earlier owner may have sent links in a transaction that was aborted, from at most so many records on.
+        self._repeat_before.setdefault(topic, records[0].offset + TRANSACTION_RECORDS)
         self._next[topic] = records[-1].offset + 1
         self.pending += len(records)
         if topic == self._settings.links_topic:

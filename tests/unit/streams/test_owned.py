@@ -1,0 +1,55 @@
+"""A shard notices that records were left out before those it is given."""
+
+from collections.abc import AsyncIterator, Iterable
+
+import pytest
+from aiokafka import ConsumerRecord
+
+from config.load import load
+from config.settings import Settings
+from metrics.plan import compile_plan
+from streams.owned import OwnedShard
+
+DEALS = "sales.deals"
+
+
+def _records(offsets: Iterable[int]) -> list[ConsumerRecord]:
+    return [ConsumerRecord(DEALS, 0, n, 0, 0, None, b"", None, 0, 0, ()) for n in offsets]
+
+
+@pytest.fixture
+async def owned() -> AsyncIterator[OwnedShard]:
+    settings = Settings()
+    owned = OwnedShard(0, compile_plan(load(), settings.timezone, settings.currency), settings, lambda: 0)
+    owned.begin_at({DEALS: 100})
+    owned.doubt()
+    yield owned
+    await owned.close()
+
+
+@pytest.mark.parametrize("offsets", [range(100, 105), range(90, 101)], ids=["the next ones", "known ones and the next"])
+async def test_records_from_the_position_on_follow(owned: OwnedShard, offsets: range) -> None:
+    assert owned.follows(_records(offsets))
+
+
+async def test_records_after_a_gap_follow_only_when_reading_again_shows_them_again(owned: OwnedShard) -> None:
+    assert not owned.follows(_records(range(103, 110)))
+    assert not owned.follows(_records(range(110, 120)))  # was on its way when the topic was sought back
+    assert not owned.follows(_records(range(103, 120)))
+    assert owned.follows(_records(range(103, 120)))
+
+
+async def test_known_records_prove_nothing(owned: OwnedShard) -> None:
+    known = _records(range(90, 100))
+    assert owned.follows(known)
+    assert owned.apply(known) == 0
+    assert not owned.follows(_records(range(103, 110)))
+
+
+async def test_what_followed_once_is_trusted_until_the_next_doubt(owned: OwnedShard) -> None:
+    owned.apply(_records(range(100, 103)))
+    assert owned.follows(_records(range(103, 105)))
+    assert owned.follows(_records(range(110, 112)))
+    owned.doubt()
+    assert not owned.follows(_records(range(112, 113)))
+    assert owned.positions == {DEALS: 103}
