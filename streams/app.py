@@ -17,7 +17,7 @@ from streams.batches import RawBatch, Records, batches_of
 from streams.clock import Clock
 from streams.kafka import ssl_context
 from streams.owned import TRANSACTION_RECORDS, OwnedShard
-from streams.recovery import read_tables
+from streams.recovery import read_positions, read_tables
 from streams.telemetry import Telemetry
 
 BATCH_RECORDS = 1_000
@@ -62,13 +62,11 @@ class Shards:
     async def _rebalanced(self, *_: Any, **__: Any) -> None:
         """Open what came and close what went; Faust resumes the partitions after this."""
         try:
-            mine = {tp for tp in self._app.consumer.assignment() if tp.topic in self._topics}
-            self._astray = mine
-            came = {tp.partition for tp in mine} - set(self._owned)
-            for index in set(self._owned) - {tp.partition for tp in mine}:
+            self._astray = {tp for tp in self._app.consumer.assignment() if tp.topic in self._topics}
+            mine = {tp.partition for tp in self._astray}
+            for index in set(self._owned) - mine:
                 await self._release(index)
-            await asyncio.gather(*(self._open(index) for index in sorted(came)))
-            await self._begin({tp for tp in mine if tp.partition in came})
+            await asyncio.gather(*(self._open(index) for index in sorted(mine - set(self._owned))))
             for owned in self._owned.values():
                 owned.doubt()
             self._telemetry.shards(len(self._owned))
@@ -84,21 +82,12 @@ class Shards:
         topics = (self._settings.entities_topic, self._settings.cells_topic)
         tables = await read_tables(self._settings, topics, index)
         owned.shard.restore(*(tables[t] for t in topics))
+        owned.begin_at(await read_positions(self._settings, sorted(self._topics), index))
         self._owned[index] = owned
         seconds = time.monotonic() - begun
         self._telemetry.recovered(index, seconds, owned.shard.size)
         _log.info("shard opened", shard=index, entities=owned.shard.size, seconds=round(seconds, 2))
         await self._flush(owned)
-
-    async def _begin(self, partitions: set[TP]) -> None:
-        """Find where the shards that came are to go on; they are fenced, so nobody commits for them any more."""
-        if not partitions:
-            return
-        committed = await self._app.consumer.seek_to_committed()
-        new = {tp for tp in partitions if committed.get(tp) is None}
-        starts = dict(committed) | (dict(await self._app.consumer.earliest_offsets(*new)) if new else {})
-        for index in {tp.partition for tp in partitions}:
-            self._owned[index].begin_at({tp.topic: starts[tp] for tp in partitions if tp.partition == index})
 
     async def _seek_strays(self) -> None:
         """Read again from the shard's position what a rebalance, or a gap, has made doubtful.
@@ -154,7 +143,7 @@ class Shards:
                 self._telemetry.events(source, outcome, more)
 
     async def flush_for_ever(self) -> None:
-        """Flush what is due, every flush interval."""
+        """Flush what is due, every flush interval, and lead the consumer back where it went astray."""
         while True:
             await asyncio.sleep(self._settings.flush_interval)
             await self._seek_strays()

@@ -1,4 +1,4 @@
-"""Recovery: read the committed records of a shard's own topics, to the end."""
+"""Recovery: read the committed records of a shard's own topics, to the end, and where its sources are to go on."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -28,6 +28,23 @@ async def read_tables(settings: Settings, topics: Sequence[str], partition: int)
     await consumer.start()
     try:
         return await _read(consumer, [TopicPartition(t, partition) for t in topics])
+    finally:
+        await consumer.stop()
+
+
+async def read_positions(settings: Settings, topics: Sequence[str], partition: int) -> Mapping[str, int]:
+    """Return the offset of the first record of each topic that is not applied: the group's, or the topic's first one.
+
+    Call it when no older owner can commit any more.
+    """
+    consumer: Any = AIOKafkaConsumer(**client_options(settings), group_id=settings.app_id, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(t, partition) for t in topics]
+        consumer.assign(partitions)
+        committed = {tp: await consumer.committed(tp) for tp in partitions}
+        firsts = await consumer.beginning_offsets(partitions)
+        return {tp.topic: firsts[tp] if offset is None else offset for tp, offset in committed.items()}
     finally:
         await consumer.stop()
 

@@ -15,7 +15,6 @@ from config.settings import Settings
 from metrics.evaluate import NOW
 from metrics.partitions import home_partition
 from metrics.shard import Link, Record, Shard
-from metrics.view import View
 from streams.internal import decode_internal
 from streams.kafka import client_options
 from streams.recovery import read_tables
@@ -29,6 +28,7 @@ from tests.integration.cluster import (
     make_topics,
     plan_of,
     produce,
+    totals_equal,
     wait_until_applied,
 )
 from tests.integration.conftest import settings_for
@@ -45,25 +45,6 @@ def _mix(n: int, seed: int = 2) -> Iterator[dict[str, Any]]:
 @pytest.fixture
 def settings(fresh_settings: Settings) -> Settings:
     return fresh_settings.model_copy(update={"clock": CLOCK})
-
-
-async def _totals_equal(settings: Settings, events: list[dict[str, Any]]) -> None:
-    """Compare every window sum of the committed cells with those of a recomputation in one shard."""
-    view = await committed_view(settings, CLOCK_MS)
-    shard = Shard(plan_of(settings), CLOCK_MS)
-    expected = View(shard.plan)
-    for source in shard.plan.sources:
-        shard.apply(source, [Record(json.dumps(e).encode(), CLOCK_MS * 2) for e in events if e["type"] == source])
-    while sealed := shard.seal():
-        for key, value in sealed.cells:
-            expected.apply(0, key, value)
-        shard.apply_links(sealed.links)
-    expected.tick(CLOCK_MS)
-    assert {_spell(r): r.result for r in view.all_readings()} == {_spell(r): r.result for r in expected.all_readings()}
-
-
-def _spell(reading: Any) -> tuple[Any, ...]:
-    return reading.series.kpi.key, reading.series.agg, reading.series.grain, reading.window, reading.dims
 
 
 # ----------------------------------------------------------------------------------------------------------------- stop
@@ -170,7 +151,7 @@ async def test_a_worker_goes_on_by_itself_after_a_minute_without_broker(private_
         await produce(settings, events[3_000:])
         await wait_until_applied(settings)
         assert worker.process.poll() is None
-        await _totals_equal(settings, events)
+        await totals_equal(settings, events, CLOCK_MS)
     finally:
         worker.close()
 
@@ -192,7 +173,7 @@ async def test_an_owner_that_was_stopped_and_wakes_up_cannot_write_any_more(sett
         for worker in workers:
             await worker.until_ready()
         await wait_until_applied(settings)
-        await _totals_equal(settings, events)
+        await totals_equal(settings, events, CLOCK_MS)
     finally:
         for worker in workers:
             worker.close()

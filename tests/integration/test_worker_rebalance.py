@@ -1,4 +1,4 @@
-"""Records that the consumer runs past while partitions are being assigned are read all the same."""
+"""No record is left out when the consumer has run past it, whether it was delivered from there on or not."""
 
 import asyncio
 import json
@@ -6,16 +6,19 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiokafka import ConsumerRecord
 
 from bench.mix import event_mix
 from config.settings import Settings
-from streams.app import create_app
+from metrics.calendar import parse_instant
+from streams.app import Shards, create_app
 from streams.clock import clock_from
 from streams.telemetry import Telemetry
-from tests.integration.cluster import committed_offsets, make_topics, plan_of, produce, wait_until_applied
+from tests.integration.cluster import make_topics, plan_of, produce, totals_equal, wait_until_applied
 
 CLOCK = "2026-11-01T12:00:00Z"
-EVENTS = 2_000
+EVENTS = [json.loads(value) for _, _, value in event_mix(2_000, 3)]
+Worker = tuple[Any, Shards]
 
 
 @pytest.fixture
@@ -24,33 +27,57 @@ def settings(fresh_settings: Settings) -> Settings:
 
 
 @pytest.fixture
-async def app(settings: Settings) -> AsyncIterator[Any]:
+async def worker(settings: Settings) -> AsyncIterator[Worker]:
     """Make a worker in this process, so that a test can take part in its rebalances; the test starts it."""
     plan = plan_of(settings)
     app, shards = create_app(settings, plan, clock_from(settings), Telemetry(plan.sources))
-    yield app
+    yield app, shards
     await app.stop()
     assert shards.failure is None
 
 
-async def _run_past_everything(app: Any) -> None:
-    """Move the consumer to the ends, as Faust does when it throws away what it fetched during a rebalance."""
-    await app.consumer.seek_wait(await app.consumer.highwaters(*app.consumer.assignment()))
+async def _all_is_applied(settings: Settings) -> None:
+    await wait_until_applied(settings, patience=30)
+    await totals_equal(settings, EVENTS, parse_instant(CLOCK))
 
 
-async def test_records_run_past_before_anything_is_committed(settings: Settings, app: Any) -> None:
+@pytest.mark.parametrize("share", [1.0, 0.5], ids=["to the end", "half-way"])
+async def test_a_consumer_that_ran_past_records_before_anything_was_committed(
+    settings: Settings, worker: Worker, share: float
+) -> None:
+    app, _ = worker
     await make_topics(settings)
-    await produce(settings, [json.loads(value) for _, _, value in event_mix(EVENTS, 3)])
+    await produce(settings, EVENTS)
     ran_past = asyncio.Event()
 
     async def run_past(*_: Any, **__: Any) -> None:
-        await _run_past_everything(app)
+        """Do as Faust does when it throws away what it fetched during a rebalance."""
+        ends = await app.consumer.highwaters(*app.consumer.assignment())
+        await app.consumer.seek_wait({tp: int(end * share) for tp, end in ends.items()})
         ran_past.set()
 
     app.on_rebalance_complete.connect(run_past, weak=False)
     await app.start()
-    await wait_until_applied(settings, patience=30)
-
+    await _all_is_applied(settings)
     assert ran_past.is_set()
-    offsets = await committed_offsets(settings)
-    assert sum(n for (topic, _), n in offsets.items() if topic != settings.links_topic) == EVENTS
+
+
+async def test_records_that_were_on_their_way_when_the_consumer_was_led_back(
+    settings: Settings, worker: Worker
+) -> None:
+    app, shards = worker
+    await make_topics(settings)
+    assigned = asyncio.Event()
+
+    async def have(*_: Any, **__: Any) -> None:
+        assigned.set()
+
+    app.on_rebalance_complete.connect(have, weak=False)
+    await app.start()
+    await assigned.wait()
+    await asyncio.sleep(10 * settings.flush_interval)
+    deals = settings.input_topic("deals")
+    for partition in range(settings.partitions):
+        await shards.apply([ConsumerRecord(deals, partition, 7, 0, 0, None, b"{}", None, 0, 0, ())])
+    await produce(settings, EVENTS)
+    await _all_is_applied(settings)
