@@ -69,8 +69,8 @@ ci: lint test ## What CI runs
 # --- maintain ---------------------------------------------------------------------------------------------------------
 
 .PHONY: docs
-docs: venv ## Make docs/kpis.md from the declarations
-	$(BIN)/salespulse render docs
+docs: venv ## Make docs/kpis.md and docs/schemas from the declarations
+	$(BIN)/salespulse render docs schemas
 
 .PHONY: format
 format: venv ## Rewrite the code in the house format

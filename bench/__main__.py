@@ -1,9 +1,10 @@
-"""`python -m bench`: measure end to end; `bench core`: the pure core alone; `bench groups`: what each group adds."""
+"""`python -m bench`: measure end to end; `core` alone, `groups` what each adds, `latency` from event to reader."""
 
 import pstats
 import signal
 import sys
 import tempfile
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -13,8 +14,11 @@ from rich.console import Console
 
 from bench import results
 from bench.children import ChildError
+from bench.clients import measure_clients
+from bench.clients import table_of as clients_table
 from bench.core import measure_core
 from bench.groups import measure_groups
+from bench.latency import measure_latency, table_of
 from bench.measure import Measured, WrongResultError, measure
 from bench.workloads import WORKLOADS
 from tests.broker import Broker, NoBrokerError
@@ -153,6 +157,51 @@ def groups(*, events: int, json_file: Path | None) -> None:
     _console.print(found.table())
     _console.print(results.machine())
     results.write({"machine": results.machine(), "groups": found.as_json()}, json_file or _result_file("groups"))
+
+
+@bench.command()
+@click.option("--rate", "rates", multiple=True, default=(1_000, 10_000), show_default=True, type=click.IntRange(min=10))
+@click.option("--seconds", default=60, show_default=True, type=click.IntRange(min=20), help="How long at each rate.")
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Result file (default: in bench/results).")
+def latency(*, rates: tuple[int, ...], seconds: int, json_file: Path | None) -> None:
+    """Measure how long an event takes to /metrics, the topic, Redis and a stream, under a steady load.
+
+    \b
+    Example:
+      python -m bench latency --rate 1000 --seconds 60
+    """  # noqa: D301 - \b is click's
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    found = []
+    with tempfile.TemporaryDirectory(prefix="salespulse-bench-") as logs:
+        for rate in rates:
+            _console.print(f"{rate:,} events a second, {seconds} s …", style="dim")
+            with Broker(private=True) as broker:
+                found.append(measure_latency(broker.address, rate, seconds, Path(logs)))
+    _console.print(table_of(found))
+    _console.print(results.machine())
+    result = {"machine": results.machine(), "latency": [asdict(one) for one in found]}
+    results.write(result, json_file or _result_file("latency"))
+
+
+@bench.command()
+@click.option("--clients", "count", default=200, show_default=True, type=click.IntRange(min=1))
+@click.option("--rate", default=500, show_default=True, type=click.IntRange(min=10), help="Events a second.")
+@click.option("--seconds", default=300, show_default=True, type=click.IntRange(min=20))
+@click.option("--json", "json_file", type=click.Path(path_type=Path), help="Result file (default: in bench/results).")
+def clients(*, count: int, rate: int, seconds: int, json_file: Path | None) -> None:
+    """Measure a view with many clients of the stream, under a steady load: memory, and whether ticks are on time.
+
+    \b
+    Example:
+      python -m bench clients --clients 200 --seconds 300
+    """  # noqa: D301 - \b is click's
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="salespulse-bench-") as logs, Broker(private=True) as broker:
+        seen = measure_clients(broker.address, count, rate, seconds, Path(logs))
+    _console.print(clients_table(seen))
+    _console.print(results.machine())
+    result = {"machine": results.machine(), "clients": asdict(seen)}
+    results.write(result, json_file or _result_file("clients"))
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:

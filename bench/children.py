@@ -39,7 +39,11 @@ class Child:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
                 cwd=ROOT,
-                env={**environment_of(settings), "SALESPULSE_WORKER_HTTP_PORT": str(settings.worker_http_port)},
+                env={
+                    **environment_of(settings),
+                    "SALESPULSE_HTTP_PORT": str(settings.http_port),
+                    "SALESPULSE_WORKER_HTTP_PORT": str(settings.worker_http_port),
+                },
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=output,

@@ -34,8 +34,8 @@ def mix_ends_at(n: int) -> datetime:
     return _BASE + n * _STEP
 
 
-def event_mix(n: int, seed: int = 2) -> Iterator[Wire]:
-    """Yield `n` events as (source key, record key, JSON).
+def event_mix(n: int, seed: int = 2, begins: datetime = _BASE) -> Iterator[Wire]:
+    """Yield `n` events as (source key, record key, JSON), the first one at `begins`.
 
     42 % are of deals, 18 % of leads, 25 % of activities, 15 % of the other sources (exchange rates left out).
 
@@ -45,7 +45,7 @@ def event_mix(n: int, seed: int = 2) -> Iterator[Wire]:
     mix = _Mix(seed)
     encode = msgspec.json.Encoder().encode
     for number in range(n):
-        now = _BASE + number * _STEP
+        now = begins + number * _STEP
         source, entity_id, data = mix.draw(now, now.isoformat(timespec="milliseconds").replace("+00:00", "Z"))
         event = {
             "event_id": f"e{number:010d}",

@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     http_host: str = Field("127.0.0.1", description="Address that the web servers listen on.")
     http_port: _Port = Field(8080, description="Port of the view; 0 takes a free one.")
     worker_http_port: _Port = Field(8081, description="Port of the worker; 0 takes a free one.")
+    worker_url: str | None = Field(
+        None,
+        description="Address at which views reach this worker; by default `http_host` and the port it listens on, the"
+        " machine's host name where `http_host` is a wildcard.",
+    )
     http_token: SecretStr | None = Field(None, description="Bearer token that HTTP clients must send.")
     flush_interval: float = Field(0.2, gt=0, le=10, description="Seconds between two flushes.")
     log_format: Literal["console", "json"] = Field("console", description="Shape of the log lines.")
@@ -138,6 +143,14 @@ class Settings(BaseSettings):
             message = "the value is not a Redis address; begin it with `redis://`, `rediss://` or `unix://`"
             raise ValueError(message)
         return url
+
+    @field_validator("worker_url")
+    @classmethod
+    def _check_worker_url(cls, url: str | None) -> str | None:
+        if url is not None and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", url):
+            message = f"`{url}` is not an HTTP address; write it like `http://worker-1:8081`"
+            raise ValueError(message)
+        return None if url is None else url.rstrip("/")
 
     @field_validator("app_id", "topic_prefix")
     @classmethod

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from metrics.calendar import Window, bounds
-from metrics.evaluate import Context, Node, Ref, Result
+from metrics.evaluate import VALUE, Context, Node, Part, Ref, Result, SomeDims, within
 from metrics.windows import Dims
 
 Evaluate = Callable[[Mapping[str, Fraction]], Fraction]
@@ -50,6 +50,13 @@ class Quotient(Node):
         """Return the sides."""
         return [node for node in (self.numerator, self.minus, self.denominator) if node is not None]
 
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield those of the sides."""
+        sides = {"numerator": self.numerator, "minus": self.minus, "denominator": self.denominator}
+        for name, node in sides.items():
+            if node is not None:
+                yield from node.parts(window, dims, within(role, name))
+
 
 @dataclass(slots=True)
 class Difference(Node):
@@ -69,6 +76,11 @@ class Difference(Node):
         """Return both sums."""
         return self.whole, self.less
 
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield those of both sums."""
+        yield from self.whole.parts(window, dims, role)
+        yield from self.less.parts(window, dims, within(role, "minus"))
+
 
 @dataclass(slots=True)
 class Broadcast(Node):
@@ -84,6 +96,10 @@ class Broadcast(Node):
     def inner(self) -> Iterable[Node]:
         """Return the node."""
         return (self.node,)
+
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield those of the row without the other dimensions."""
+        yield from self.node.parts(window, tuple(dims[i] for i in self.positions), role)
 
 
 @dataclass(slots=True)
@@ -111,6 +127,10 @@ class SumOverMembers(Node):
     def inner(self) -> Iterable[Node]:
         """Return the node."""
         return (self.node,)
+
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield those of all members together."""
+        yield from self.node.parts(window, (*dims, None), role)
 
 
 @dataclass(slots=True)
@@ -147,6 +167,10 @@ class Attained(Node):
         """Return the two that are compared."""
         return self.actual, self.plan
 
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield the members; what each of them reaches is a reading of its own."""
+        yield Part(within(role, "members"), self.members, window, (*dims, None))
+
 
 @dataclass(slots=True)
 class Shifted(Node):
@@ -166,6 +190,10 @@ class Shifted(Node):
     def reads(self, window: Window) -> Iterator[tuple[int, Window]]:
         """Yield what the node depends on, shifted."""
         yield from self.node.reads(self._window(window))
+
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield those of the shifted window."""
+        yield from self.node.parts(self._window(window), dims, role)
 
     def inner(self) -> Iterable[Node]:
         """Return the node."""
@@ -232,6 +260,11 @@ class Formula(Node):
     def inner(self) -> Iterable[Node]:
         """Return the inputs."""
         return self.inputs.values()
+
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield those of the inputs, by their aliases."""
+        for alias, node in self.inputs.items():
+            yield from node.parts(window, dims, within(role, alias))
 
 
 _BINARY: dict[type[ast.operator], Callable[[Fraction, Fraction], Fraction]] = {

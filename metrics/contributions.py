@@ -89,6 +89,43 @@ def compile_complete(source: Source, around: Compiling) -> Callable[[Any], bool]
     return complete
 
 
+def compile_labels(source: Source, blank: Any, around: Compiling) -> Callable[[Any, int, str], dict[str, Any]]:
+    """Compile the values that an entity has of its source's dimensions, None where they are unknown.
+
+    Those that belong to the items of a list are left out. Arguments are as those of `compile_source`; the function
+    takes the entity, T and the entity's id.
+    """
+    code = FieldCode(source, around.declarations, around.calendar)
+    missing = " or ".join(f"({m})" for _, m in requirements(code)) or "False"
+    needed = ["    " + line for line in code.head]
+    own = [d for d in source.dimensions if list_of(source, dimension_path(source, d, None)) is None]
+    labels = ", ".join(f"{d!r}: {_label(code, d, None)}" for d in own)
+    lines = [
+        "def labels(entity, now, entity_id):",
+        "    nxt = NEVER; data = entity.data",
+        *needed,
+        f"    if {_GONE} or {missing}: data = BLANK",  # it counts by its children alone
+        *("    " + line for line in code.head),
+        f"    return {{{labels}}}",
+    ]
+    code.scope["BLANK"] = blank
+    exec(compile("\n".join(lines), f"<labels of {source.key}>", "exec"), code.scope)  # noqa: S102 (as above)
+    found: Callable[[Any, int, str], dict[str, Any]] = code.scope["labels"]
+    return found
+
+
+def _label(code: FieldCode, name: str, items: str | None) -> str:
+    """Return the expression of the value of a dimension, when the items of a list (or the entities) are counted."""
+    dimension, path = dimension_of(code.source, name), dimension_path(code.source, name, items)
+    if path == ENTITY_ID:
+        return "entity_id"
+    variable = code.item(path) if list_of(code.source, path) is not None else code.field(path)
+    if not dimension.values:
+        return variable
+    listed = code.constant(frozenset(dimension.values))
+    return f"({variable} if {variable} is None or {variable} in {listed} else '{OTHER}')"
+
+
 def requirements(code: FieldCode) -> list[tuple[str, str]]:
     """Return (field, expression that is true while it is missing)."""
     source = code.source
@@ -386,7 +423,7 @@ class _Contributions:
 
     def _combination(self, cube: Cube, currency: str, **known: str) -> str:
         """Return the expression of the number of a row's dimension values; `known` gives those of some dimensions."""
-        parts = [known.get(d) or self._dimension(cube, d) for d in cube.dimensions]
+        parts = [known.get(d) or _label(self.code, d, cube.key.fan_out) for d in cube.dimensions]
         if cube.key.hidden == "currency":
             parts.append(currency)
         elif cube.key.hidden == "member":
@@ -412,17 +449,6 @@ class _Contributions:
         where = cube.measures[0].where
         number = self._duration(value.duration, where) if value.duration else self._number(value, [])
         return [f"bucket({number})" if cube.key.hidden == "bucket" else number]
-
-    def _dimension(self, cube: Cube, name: str) -> str:
-        dimension = dimension_of(self.source, name)
-        path = dimension_path(self.source, name, cube.key.fan_out)
-        if path == ENTITY_ID:
-            return "entity_id"
-        variable = self.code.item(path) if list_of(self.source, path) is not None else self.code.field(path)
-        if not dimension.values:
-            return variable
-        listed = self.code.constant(frozenset(dimension.values))
-        return f"({variable} if {variable} is None or {variable} in {listed} else '{OTHER}')"
 
     @staticmethod
     def _single_row(index: int, values: Sequence[str], row: str) -> list[str]:

@@ -20,16 +20,23 @@ Reason = Literal[
     "denominator_zero", "denominator_negative", "no_samples", "no_source_records", "no_plan", "below_min_samples"
 ]
 NOW = Window("now")
+VALUE = "value"
+SomeDims = tuple[str | None, ...]
+"""Dimension values of which None stands for any."""
 
 
 class Result(NamedTuple):
-    """An exact value, or None with the reason; the sides of a ratio and the number of samples where there are any."""
+    """An exact value, or None with the reason; the sides of a ratio and the number of samples where there are any.
+
+    The target is what the value should reach, where one is declared and known.
+    """
 
     value: Fraction | None
     reason: Reason | None = None
     numerator: Fraction | None = None
     denominator: Fraction | None = None
     samples: int | None = None
+    target: Fraction | None = None
 
 
 @dataclass(slots=True)
@@ -91,6 +98,27 @@ class Ref:
         return [(hidden, sums[column]) for hidden, sums in parts.items() if sums[column]]
 
 
+class Part(NamedTuple):
+    """An accumulator that a reading is made of, what it is there, and in which window and row it is read.
+
+    The role is ``value`` or ``samples``, a side (``numerator``), the alias of an input, or one of these within another
+    (``churn.numerator``). An `age` is counted from the sum, an instant, to T; of the `latest` the newest date counts.
+    """
+
+    role: str
+    ref: Ref
+    window: Window
+    dims: SomeDims
+    reads: Literal["number", "money", "age", "latest"] = "number"
+    scale: int = 1
+    """How many units make 1."""
+
+
+def within(role: str, name: str) -> str:
+    """Return the role of what is a part of something that has a role itself."""
+    return name if role == VALUE else f"{role}.{name}"
+
+
 class Node(ABC):
     """Something that has a value for each window and row of dimension values."""
 
@@ -114,6 +142,11 @@ class Node(ABC):
             yield ref.place(window)[0], window
         for node in self.inner():
             yield from node.reads(window)
+
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield the accumulators of entities that the value in a window and row is made of; of plans there are none."""
+        for node in self.inner():
+            yield from node.parts(window, dims, role)
 
     @property
     def ages(self) -> bool:
@@ -147,6 +180,10 @@ class Total(Node):
         """Return the one accumulator."""
         return (self.ref,)
 
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield the sum."""
+        yield Part(role, self.ref, window, dims, scale=self.scale)
+
 
 @dataclass(slots=True)
 class MoneyTotal(Node):
@@ -179,6 +216,10 @@ class MoneyTotal(Node):
         """Return the one accumulator."""
         return (self.ref,)
 
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield the sum, in each currency."""
+        yield Part(role, self.ref, window, dims, "money")
+
 
 @dataclass(slots=True)
 class Required(Node):
@@ -196,6 +237,10 @@ class Required(Node):
     def inner(self) -> Iterable[Node]:
         """Return the node and the number of records."""
         return self.node, self.records
+
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield those of the node: the records alone add nothing."""
+        yield from self.node.parts(window, dims, role)
 
 
 @dataclass(slots=True)
@@ -216,6 +261,11 @@ class Mean(Node):
     def inner(self) -> Iterable[Node]:
         """Return both sums."""
         return self.total, self.count
+
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield the sum of the values, and their number."""
+        yield from self.total.parts(window, dims, role)
+        yield from self.count.parts(window, dims, within(role, "samples"))
 
 
 @dataclass(slots=True)
@@ -238,6 +288,10 @@ class Quantile(Node):
         """Return the one accumulator."""
         return (self.ref,)
 
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield the number of samples."""
+        yield Part(within(role, "samples"), self.ref, window, dims)
+
 
 @dataclass(slots=True)
 class Extreme(Node):
@@ -258,6 +312,10 @@ class Extreme(Node):
         """Return the one accumulator."""
         return (self.ref,)
 
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield the number of samples."""
+        yield Part(within(role, "samples"), self.ref, window, dims)
+
 
 @dataclass(slots=True)
 class Distinct(Node):
@@ -272,6 +330,10 @@ class Distinct(Node):
     def refs(self) -> Iterable[Ref]:
         """Return the one accumulator."""
         return (self.ref,)
+
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield the number of samples, several of which may have the same value."""
+        yield Part(within(role, "samples"), self.ref, window, dims)
 
 
 @dataclass(slots=True)
@@ -290,6 +352,10 @@ class GreatestAge(Node):
     def refs(self) -> Iterable[Ref]:
         """Return the one accumulator."""
         return (self.ref,)
+
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield the number of samples."""
+        yield Part(within(role, "samples"), self.ref, window, dims)
 
     @property
     def ages(self) -> bool:
@@ -315,6 +381,11 @@ class MeanAge(Node):
     def inner(self) -> Iterable[Node]:
         """Return both sums."""
         return self.instants, self.count
+
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield the ages in seconds, and their number."""
+        yield Part(role, self.instants.ref, window, dims, "age", 1000)
+        yield from self.count.parts(window, dims, within(role, "samples"))
 
     @property
     def ages(self) -> bool:
@@ -352,3 +423,8 @@ class Latest(Node):
     def refs(self) -> Iterable[Ref]:
         """Return both accumulators."""
         return self.numbers, self.records
+
+    def parts(self, window: Window, dims: SomeDims, role: str = VALUE) -> Iterator[Part]:
+        """Yield the dated numbers, and that they are there."""
+        yield Part(role, self.numbers, window, dims, "latest", self.scale)
+        yield Part(within(role, "samples"), self.records, window, dims, "latest")

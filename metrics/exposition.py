@@ -123,7 +123,7 @@ class ReadingsCollector(Collector):
             "The greatest `updated_at` that was applied of each event type.",
             labels=["type"],
         )
-        for source, at in sorted(_watermarks(self._view).items()):
+        for source, at in sorted(self._view.watermarks().items()):
             events.add_metric([source], at / 1000)
         yield events
         incomplete = GaugeMetricFamily(
@@ -222,15 +222,6 @@ def _role_value(result: Result, role: Role) -> Fraction | None:
             return result.denominator
         case "samples":
             return None if result.samples is None else Fraction(result.samples)
-
-
-def _watermarks(view: View) -> dict[str, int]:
-    """Return the greatest event time of each source over all shards."""
-    merged: dict[str, int] = {}
-    for progress in view.progress.values():
-        for source, at in progress.watermarks.items():
-            merged[source] = max(at, merged.get(source, at))
-    return merged
 
 
 def _kpi_info(plan: Plan) -> Metric:

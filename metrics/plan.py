@@ -26,10 +26,12 @@ from metrics.calendar import HOUR_MS, MINUTE, STOCK, BusinessCalendar, Window
 from metrics.contributions import Compiling, SourceCode, compile_complete, compile_source
 from metrics.cubes import Codes, Combinations, Cube, CubeKey, Cuboid, MeasureDef
 from metrics.entities import EntityCodec
-from metrics.evaluate import NOW, Mean, MeanAge, MoneyTotal, Node, Quantile, Ref, Required
+from metrics.evaluate import NOW, Context, Mean, MeanAge, MoneyTotal, Node, Quantile, Ref, Required, Result
 from metrics.events import Schema
 from metrics.plan_nodes import Nodes
 from metrics.relations import Relation, dimension_of, dimension_path, fan_out_of, list_of, relations
+from metrics.targets import targets_of
+from metrics.windows import Dims
 
 
 @dataclass(slots=True)
@@ -64,6 +66,19 @@ class SeriesPlan:
     """Per dimension, the only values that the KPI can have."""
     names: Mapping[str, tuple[str, Unit]] | None = None
     """By the value of the one dimension: the key and the unit of a metric of its own."""
+    targets: Mapping[Window, Node] = field(default_factory=dict)
+    """What the values over a window should reach."""
+
+    def read(self, context: Context, window: Window, rows: Iterable[Dims]) -> Iterator[tuple[Dims, Result]]:
+        """Yield the result of each row; without a value where the samples are too few."""
+        target, fewest = self.targets.get(window), self.min_samples
+        for dims in rows:
+            result = self.node.read(context, window, dims)
+            if result.samples is not None and 0 < result.samples < fewest:
+                result = Result(None, "below_min_samples", samples=result.samples)
+            if target is not None:
+                result = result._replace(target=target.read(context, window, dims).value)
+            yield dims, result
 
     @property
     def min_samples(self) -> int:
@@ -211,8 +226,8 @@ class _Builder:
             for agg in aggs:
                 node = nodes.node(kpi, agg, grain, set(windows))
                 label = agg if several else None
-                names = self._names(kpi)
-                yield SeriesPlan(kpi, label, grain, windows, node, None, declared, allowed, names), population
+                names, targets = self._names(kpi), targets_of(kpi, agg, grain, self.currency)
+                yield SeriesPlan(kpi, label, grain, windows, node, None, declared, allowed, names, targets), population
 
     def _names(self, kpi: Kpi) -> Mapping[str, tuple[str, Unit]] | None:
         """Return the metrics of a KPI that has one for each value, or that is derived from such a one."""

@@ -252,7 +252,7 @@ class Nodes:
         by = (kpi.actual.by,)
         members = self._members_ref(kpi.members.population, kpi.members.at, (*grain, *by), windows)
         actual = self.node(self._declarations.kpis[kpi.actual.kpi], None, by, windows)
-        return Attained(members, actual, _plan_amount(kpi.plan, by), kpi.op == ">", kpi.min_samples)
+        return Attained(members, actual, plan_amount(kpi.plan, by), kpi.op == ">", kpi.min_samples)
 
     # ----------------------------------------------------------------------------------------------------- combinations
 
@@ -313,7 +313,7 @@ class Nodes:
 
     def _input(self, given: DerivedInput, grain: Grain, windows: set[Window]) -> Node:
         if given.plan is not None:
-            return _plan_amount(given.plan, grain)
+            return plan_amount(given.plan, grain)
         if given.membership is not None:
             return self._members(given.membership.population, given.membership.output, grain, windows)
         if given.kpi is not None:
@@ -321,7 +321,8 @@ class Nodes:
         return self._spec(given.measure or given.state, grain, windows)
 
 
-def _plan_amount(plan: PlanInput, grain: Grain) -> PlanAmount:
+def plan_amount(plan: PlanInput, grain: Grain) -> PlanAmount:
+    """Return the node that looks a plan up at `grain`."""
     return PlanAmount(plan.kind, plan.metric, grain, plan.scope, plan.submitted_before is not None)
 
 

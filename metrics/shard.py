@@ -349,6 +349,10 @@ class Shard:
             return key, None
         return key, _encode({n: getattr(entity.data, attribute(n)) for n in plan.schema.names})
 
+    def entities(self, source: str) -> Iterator[tuple[str, Any]]:
+        """Yield (id, entity) of all entities of a source, as the cells of the last seal know them."""
+        return self._stored[source].sealed()
+
     @property
     def size(self) -> int:
         """The number of entities."""

@@ -56,6 +56,14 @@ class StoredEntities:
         packed = self.packed.get(entity_id)
         return None if packed is None else self.plan.codec.decode(packed)
 
+    def sealed(self) -> Iterator[tuple[str, Any]]:
+        """Yield the entities as of the last seal; of what is sealed meanwhile the changes show, but nothing new."""
+        decode, packed = self.plan.codec.decode, self.packed
+        for entity_id in list(packed):
+            found = packed.get(entity_id)
+            if found is not None:
+                yield entity_id, decode(found)
+
     def open(self, entity_id: str) -> Recent:
         """Return an entity for use; a new one must be given a state, and then be `unsettled`."""
         recent = self.recent.get(entity_id)

@@ -38,6 +38,14 @@ class Progress(NamedTuple):
     as_of: int
     written_ms: int
     watermarks: dict[str, int]
+    address: str | None = None
+    """Where its worker answers over HTTP; older releases do not tell."""
+
+    @classmethod
+    def decode(cls, value: bytes) -> "Progress":
+        """Return what a record says; what other releases may say besides is left."""
+        given = _decode(value)
+        return cls(**{name: given[name] for name in cls._fields if name in given})
 
 
 Readings = dict[tuple[int, Window], dict[Dims, Result]]
@@ -101,7 +109,7 @@ class View:
         kind = parts[0]
         if kind == PROGRESS:
             if value is not None:
-                self.progress[shard] = Progress(**_decode(value))
+                self.progress[shard] = Progress.decode(value)
         elif kind == REFERENCE:
             self._refer(shard, parts[1], parts[2], value)
         else:
@@ -148,7 +156,7 @@ class View:
         elif self.as_of is not None and self._plans.changes_between(self.as_of, as_of):
             everything = True  # a plan that was submitted ahead of its time
         self._day, self.as_of = day, as_of
-        context = Context(as_of, self.plan.calendar, self._rates, self._plans, self._tables)
+        context = self.context(as_of, self._tables)
         changed: list[Reading] = []
         for (i, window), dims in self._to_read(everything=everything).items():
             changed += self._read(i, window, dims, context)
@@ -185,11 +193,8 @@ class View:
     def _read(self, index: int, window: Window, some: set[Dims] | None, context: Context) -> Iterator[Reading]:
         series = self.plan.series[index]
         results = self.readings[index, window]
-        domain = self._domain(series, some)
-        for dims in domain:
-            result = series.node.read(context, window, dims)
-            if result.samples is not None and 0 < result.samples < series.min_samples:
-                result = Result(None, "below_min_samples", samples=result.samples)
+        domain = self.rows(series, some)
+        for dims, result in series.read(context, window, domain):
             if results.get(dims) != result:
                 results[dims] = result
                 yield Reading(series, window, dims, result)
@@ -198,7 +203,7 @@ class View:
             del results[dims]
             yield Reading(series, window, dims, Result(None))
 
-    def _domain(self, series: SeriesPlan, some: set[Dims] | None) -> set[Dims]:
+    def rows(self, series: SeriesPlan, some: set[Dims] | None = None) -> set[Dims]:
         """Return the rows that exist, among `some` or all: declared label values and those of live entities."""
         if series.population is None:
             return {()}
@@ -276,12 +281,28 @@ class View:
                 found[currency] += sums[column]
         return found
 
+    def watermarks(self) -> dict[str, int]:
+        """Return the greatest event time (ms) that was applied of each source, over all shards."""
+        merged: dict[str, int] = {}
+        for progress in self.progress.values():
+            for source, at in progress.watermarks.items():
+                merged[source] = max(at, merged.get(source, at))
+        return merged
+
     def all_readings(self) -> Iterator[Reading]:
         """Yield every reading as of the last tick."""
         for (i, window), results in self.readings.items():
             series = self.plan.series[i]
             for dims, result in results.items():
                 yield Reading(series, window, dims, result)
+
+    def context(self, as_of: int, tables: Mapping[int, RunningWindows]) -> Context:
+        """Return what readings as of T depend on, with today's rates and plans, and sums that were moved there."""
+        return Context(as_of, self.plan.calendar, self._rates, self._plans, tables)
+
+    def apart(self, table: int) -> RunningWindows:
+        """Return the panes of a cuboid, for sums as of another T."""
+        return self._tables[table].apart()
 
     def window_ends(self, window: Window) -> tuple[int, int]:
         """Return the ends [S, E) of a window as of the last tick."""

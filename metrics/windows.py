@@ -13,6 +13,8 @@ from metrics.cubes import Cuboid
 
 Dims = tuple[str, ...]
 Accumulators = list[int]
+Panes = dict[int, dict[tuple[Dims, Any], Accumulators]]
+"""The merged cells of each pane, by dimension values and hidden value."""
 EMPTY = PaneRange(0, 0)
 
 
@@ -23,14 +25,21 @@ class RunningWindows:
     the day is None for the reporting currency and for stocks.
     """
 
-    def __init__(self, cuboid: Cuboid, windows: Iterable[Window], calendar: BusinessCalendar, reporting: str) -> None:
-        """Begin empty."""
+    def __init__(
+        self,
+        cuboid: Cuboid,
+        windows: Iterable[Window],
+        calendar: BusinessCalendar,
+        reporting: str,
+        panes: Panes | None = None,
+    ) -> None:
+        """Begin empty, or over the `panes` of another one."""
         self.cuboid = cuboid
         self.sums: dict[Window, dict[Dims, dict[Any, Accumulators]]] = {w: {} for w in windows}
         self.changed: dict[Window, set[Dims]] = {w: set() for w in self.sums}
         """What changed since the reader last cleared it."""
         self._ranges = dict.fromkeys(self.sums, EMPTY)
-        self._panes: dict[int, dict[tuple[Dims, Any], Accumulators]] = {}
+        self._panes: Panes = {} if panes is None else panes
         self._calendar = calendar
         self._reporting = reporting
 
@@ -45,6 +54,15 @@ class RunningWindows:
         for window, (first, last) in self._ranges.items():
             if first <= pane < last:
                 self._shift(window, row, delta)
+
+    def apart(self) -> "RunningWindows":
+        """Return another one over the same panes, to be moved to another T; only right until the next cell is added."""
+        return RunningWindows(self.cuboid, (), self._calendar, self._reporting, self._panes)
+
+    def open(self, window: Window) -> None:
+        """Sum `window` too, from the next move on."""
+        if window not in self._ranges:
+            self.sums[window], self.changed[window], self._ranges[window] = {}, set(), EMPTY
 
     def move(self, as_of: int) -> None:
         """Move all windows to T."""

@@ -13,6 +13,7 @@ from mode import CrashingSupervisor
 
 from config.settings import Settings
 from metrics.plan import Plan
+from metrics.shard import Shard
 from streams.batches import RawBatch, Records, batches_of
 from streams.clock import Clock
 from streams.kafka import ssl_context
@@ -52,6 +53,11 @@ class Shards:
         app.on_partitions_revoked.connect(self._revoked, weak=False)
         app.on_rebalance_complete.connect(self._rebalanced, weak=False)
         app.on_before_shutdown.connect(self._shutdown, weak=False)
+
+    @property
+    def owned(self) -> dict[int, Shard]:
+        """The shards by their numbers."""
+        return {index: owned.shard for index, owned in self._owned.items()}
 
     # -------------------------------------------------------------------------------------------------------- ownership
 

@@ -17,8 +17,8 @@ from streams.absence import REASON_WORDS
 from streams.clock import clock_from
 from streams.commands import plan_or_exit, settings_or_exit
 from streams.example_events import example_events
-from streams.page import window_words
 from streams.reference import Input, KpiReference, reference
+from streams.titles import window_words
 from streams.wording import alert_words, by_words, group_title, listed, target_words
 
 _UNITS = {"money": "money", "seconds": "in seconds", "ratio": "1 is 100 %", "none": "a number"}

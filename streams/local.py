@@ -6,11 +6,15 @@ from collections.abc import Iterator
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+from prometheus_client import CollectorRegistry
+
 from metrics.embedded import Embedded
 from metrics.plan import Plan
 from metrics.view import Progress, View
 from streams.clock import Clock
+from streams.contributors import EntitiesPage, Question, ask_shards
 from streams.envelope import Event, parse_instant
+from streams.feed import Feed
 from streams.simulate.organisation import Organisation
 
 BEAT_SECONDS = 0.5
@@ -41,6 +45,8 @@ class Demo:
         self._embedded = Embedded(plan, start_ms)
         self._organisation = Organisation(seed, start_ms, ZoneInfo(str(plan.calendar.zone)), pace=pace)
         self._loading: str | None = "loading the history"
+        self.feed = Feed()
+        self.registry = CollectorRegistry()
 
     @property
     def view(self) -> View:
@@ -55,6 +61,10 @@ class Demo:
         if behind > _LATE_MS:
             return False, f"the last evaluation was {behind / 1000:.0f} s ago"
         return True, "live"
+
+    async def entities(self, question: Question) -> EntitiesPage:
+        """Return the entities that make up a reading."""
+        return await ask_shards(self._embedded.shards, self.view, question)
 
     async def run(self, stopped: asyncio.Event) -> None:
         """Load the history in slices, then live on until `stopped` is set."""
@@ -89,7 +99,7 @@ class Demo:
         feed(self._embedded, events, now)
         as_of = now // _SECOND_MS * _SECOND_MS
         if self.view.as_of is None or as_of > self.view.as_of:
-            self._embedded.tick(as_of)
+            self.feed.tell(self.view, self._embedded.tick(as_of))
 
 
 def _slices(events: Iterator[Event]) -> Iterator[list[Event]]:

@@ -20,7 +20,7 @@ from metrics.records import PROGRESS_KEY
 from metrics.shard import Link, Record, Rejected, Sealed, Shard
 from streams.clock import Clock, wall_clock
 from streams.internal import decode_internal, encode_link, encode_misrouted
-from streams.kafka import client_options
+from streams.kafka import client_options, send_batches
 
 TRANSACTION_RECORDS = 20_000
 """A transaction takes at most so many records of the sources."""
@@ -173,7 +173,12 @@ class OwnedShard:
 
     async def _send(self, sealed: Sealed) -> AsyncIterator[tuple[Any, int]]:
         settings = self._settings
-        progress = {"as_of": self.shard.now, "written_ms": wall_clock(), "watermarks": self.shard.watermarks}
+        progress = {
+            "as_of": self.shard.now,
+            "written_ms": wall_clock(),
+            "watermarks": self.shard.watermarks,
+            "address": settings.worker_url,
+        }
         outputs: dict[tuple[str, int], list[Pair]] = {
             (settings.entities_topic, self.index): list(sealed.entities),
             (settings.cells_topic, self.index): [*sealed.cells, (PROGRESS_KEY, _encode(progress))],
@@ -185,20 +190,9 @@ class OwnedShard:
         for event in sealed.misrouted:
             outputs.setdefault((settings.links_topic, event.home), []).append(encode_misrouted(event))
         for (topic, partition), pairs in outputs.items():
-            async for send in self._send_batches(topic, partition, pairs):
+            records = ((key, value, ()) for key, value in pairs)
+            async for send in send_batches(self._producer, topic, partition, records):
                 yield send
-
-    async def _send_batches(self, topic: str, partition: int, pairs: list[Pair]) -> AsyncIterator[tuple[Any, int]]:
-        if not pairs:
-            return
-        batch, count = self._producer.create_batch(), 0
-        for key, value in pairs:
-            if batch.append(key=key, value=value, timestamp=None) is None:
-                yield await self._producer.send_batch(batch, topic, partition=partition), count
-                batch, count = self._producer.create_batch(), 0
-                batch.append(key=key, value=value, timestamp=None)  # a batch takes its first record whatever its size
-            count += 1
-        yield await self._producer.send_batch(batch, topic, partition=partition), count
 
     def _dead_letter(self, rejected: Rejected) -> Pair:
         """Return the record on the dead-letter topic: the reason, where the event stood, and its bytes as text."""

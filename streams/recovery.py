@@ -1,7 +1,7 @@
 """Recovery: read the committed records of a shard's own topics, to the end, and where its sources are to go on."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -18,6 +18,19 @@ async def read_tables(settings: Settings, topics: Sequence[str], partition: int)
 
     The end is taken at the beginning: call it when no older owner can write any more.
     """
+    tables: dict[str, Table] = {topic: {} for topic in topics}
+    async for records in read_committed(settings, [TopicPartition(t, partition) for t in topics]):
+        table = tables[records[0].topic]
+        for record in records:
+            if record.value is None:
+                table.pop(record.key, None)
+            else:
+                table[record.key] = record.value
+    return tables
+
+
+async def read_committed(settings: Settings, partitions: Sequence[TopicPartition]) -> AsyncIterator[list[Any]]:
+    """Yield the committed records of `partitions` in lists of one partition each, up to where they end now."""
     consumer: Any = AIOKafkaConsumer(
         **client_options(settings),
         isolation_level="read_committed",
@@ -27,7 +40,15 @@ async def read_tables(settings: Settings, topics: Sequence[str], partition: int)
     )
     await consumer.start()
     try:
-        return await _read(consumer, [TopicPartition(t, partition) for t in topics])
+        consumer.assign(partitions)
+        await consumer.seek_to_beginning(*partitions)
+        ends = await consumer.end_offsets(partitions)
+        waiting = {tp for tp in partitions if ends[tp] > 0}
+        while waiting:
+            for records in (await consumer.getmany(*waiting, timeout_ms=200, max_records=_AT_ONCE)).values():
+                yield records
+            await asyncio.sleep(0)
+            waiting = {tp for tp in waiting if await consumer.position(tp) < ends[tp]}
     finally:
         await consumer.stop()
 
@@ -47,22 +68,3 @@ async def read_positions(settings: Settings, topics: Sequence[str], partition: i
         return {tp.topic: firsts[tp] if offset is None else offset for tp, offset in committed.items()}
     finally:
         await consumer.stop()
-
-
-async def _read(consumer: Any, partitions: list[TopicPartition]) -> Mapping[str, Table]:
-    tables: dict[str, Table] = {tp.topic: {} for tp in partitions}
-    consumer.assign(partitions)
-    await consumer.seek_to_beginning(*partitions)
-    ends = await consumer.end_offsets(partitions)
-    waiting = {tp for tp in partitions if ends[tp] > 0}
-    while waiting:
-        for tp, records in (await consumer.getmany(*waiting, timeout_ms=200, max_records=_AT_ONCE)).items():
-            table = tables[tp.topic]
-            for record in records:
-                if record.value is None:
-                    table.pop(record.key, None)
-                else:
-                    table[record.key] = record.value
-            await asyncio.sleep(0)
-        waiting = {tp for tp in waiting if await consumer.position(tp) < ends[tp]}
-    return tables

@@ -7,8 +7,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from metrics.plan import Plan
 from streams.absence import REASON_WORDS
-from streams.page import WINDOW_ORDER, window_words
 from streams.reference import references
+from streams.titles import WINDOW_ORDER, window_words
 from streams.wording import alert_words, listed, target_words
 
 

@@ -17,10 +17,11 @@ from metrics.plan import Plan, SeriesPlan
 from metrics.view import Reading, View
 from metrics.windows import Dims
 from streams.envelope import Event, parse_instant
-from streams.page import WINDOW_ORDER, series_title, window_title
-from streams.readings import Query, ReadingEncoder, select
+from streams.messages import Messages, encode
+from streams.readings import Query, select
 from streams.replay import read_events
 from streams.replay_mapping import RowMapping
+from streams.titles import WINDOW_ORDER, series_title, window_title
 
 TABLE_WINDOWS = ("now", "24h", "7d", "30d", "90d", "mtd", "qtd")
 """The columns of a table when none are asked for; the other formats have all windows."""
@@ -28,7 +29,7 @@ _SLICE = 2_000
 SeriesKey = tuple[str, str | None, tuple[str, ...]]
 _FIELDS = (
     "kpi", "agg", "window", "start", "end", "as_of", "grain", "dimensions",
-    "value", "reason", "numerator", "denominator", "samples", "unit", "currency",
+    "value", "reason", "numerator", "denominator", "samples", "target", "unit", "currency", "definition_version",
 )  # fmt: skip
 
 
@@ -93,19 +94,19 @@ def _is_before(event: Event, as_of: int) -> bool:
 
 def report_json(view: View, asked: Query) -> str:
     """Return the readings as a JSON list, one reading a line."""
-    encoder = ReadingEncoder(view)
-    lines = (msgspec.json.encode(encoder.encode(r)).decode() for r in select(view, asked))
+    messages = Messages(view.plan)
+    lines = (encode(messages.message(r, view.as_of or 0)).decode() for r in select(view, asked))
     return "[\n" + ",\n".join(lines) + "\n]"
 
 
 def report_csv(view: View, asked: Query) -> str:
     """Return the readings as CSV; grain and dimensions as `team;product` and `team=noord;product=p1`."""
-    encoder = ReadingEncoder(view)
+    messages = Messages(view.plan)
     text = io.StringIO()
     writer = csv.DictWriter(text, _FIELDS, restval="", lineterminator="\n")
     writer.writeheader()
     for reading in select(view, asked):
-        writer.writerow(_flat(encoder.encode(reading)))
+        writer.writerow(_flat(msgspec.to_builtins(messages.message(reading, view.as_of or 0))))
     return text.getvalue().rstrip("\n")
 
 

@@ -7,6 +7,7 @@ import click
 from streams.clock import clock_from
 from streams.commands import plan_or_exit, settings_or_exit
 from streams.logs import configure_logging
+from streams.publish.publisher import Publisher
 from streams.serving import ServingError, serve_board
 from streams.view import ViewService
 
@@ -14,9 +15,10 @@ from streams.view import ViewService
 @click.command()
 @click.option("--port", type=click.IntRange(min=0, max=65535), help="Port to listen on; 0 for a free one.")
 def serve(port: int | None) -> None:
-    """Serve the live KPIs: the page, the readings as JSON, and /metrics for Prometheus.
+    """Serve the live KPIs: the wall, the API, /metrics for Prometheus, the topic and Redis for other services.
 
-    Reads what the workers have computed from Kafka. Any number may run; each shows everything.
+    Reads what the workers have computed from Kafka. Any number may run; each shows everything, and one of them, by a
+    lease in Redis, writes what changed to the topic and to Redis.
 
     \b
     Example:
@@ -27,7 +29,12 @@ def serve(port: int | None) -> None:
         settings = settings.model_copy(update={"http_port": port})
     configure_logging(settings)
     service = ViewService(settings, plan_or_exit(settings), clock_from(settings))
+    publisher = Publisher(settings, service)
+
+    def told(address: str) -> None:
+        click.echo(f"salespulse serve on {address}", err=True)
+
     try:
-        asyncio.run(serve_board(settings, service, lambda at: click.echo(f"salespulse serve on {at}", err=True)))
+        asyncio.run(serve_board(settings, service, told, publisher.run))
     except ServingError as error:
         raise click.ClickException(str(error)) from None

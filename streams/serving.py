@@ -7,8 +7,9 @@ from contextlib import suppress
 from typing import Protocol
 
 from config.settings import Settings
-from streams.web import Board, view_web
-from streams.web_parts import bound_port
+from streams.board import Board
+from streams.web import view_app
+from streams.web_parts import bound_port, quiet_runner
 
 
 class ServingError(Exception):
@@ -23,21 +24,28 @@ class RunningBoard(Board, Protocol):
         ...
 
 
-async def serve_board(settings: Settings, board: RunningBoard, told: Callable[[str], None]) -> None:
+async def serve_board(
+    settings: Settings,
+    board: RunningBoard,
+    told: Callable[[str], None],
+    beside: Callable[[], Awaitable[None]] | None = None,
+) -> None:
     """Serve `board` from the first moment on, and let it run until SIGINT or SIGTERM.
 
     Args:
         settings: where to listen.
         board: what to serve.
         told: told the address once it answers.
+        beside: what else is to be done for ever; cancelled at the end.
 
     Raises:
         ServingError: the address cannot be listened on.
     """
     stopped = asyncio.Event()
     stop_on_signals(stopped)
+    app = view_app(settings, board)
     try:
-        runner = await view_web(settings, board)
+        runner = await quiet_runner(app, settings.http_host, settings.http_port)
     except OSError as error:
         raise ServingError(
             f"cannot listen on `{settings.http_host}:{settings.http_port}`: {error.strerror};"
@@ -45,9 +53,23 @@ async def serve_board(settings: Settings, board: RunningBoard, told: Callable[[s
         ) from None
     try:
         told(address(settings.http_host, bound_port(runner)))
-        await until_stopped(board.run(stopped), stopped)
+        work = board.run(stopped) if beside is None else _with(beside(), board.run(stopped))
+        await until_stopped(work, stopped)
     finally:
         await runner.cleanup()
+
+
+async def _with(beside: Awaitable[None], work: Awaitable[None]) -> None:
+    """Await `work`, and cancel what is done beside it then; a failure of either ends both."""
+    tasks = [asyncio.ensure_future(work), asyncio.ensure_future(beside)]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()  # raises what ended it
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def stop_on_signals(stopped: asyncio.Event) -> None:

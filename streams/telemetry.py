@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
@@ -131,22 +132,27 @@ class Telemetry(Collector):
         return [age]
 
 
-def worker_app(settings: Settings, telemetry: Telemetry, health: Health) -> web.Application:
-    """Build the worker's web application: `/metrics`, `/healthz` and `/readyz`."""
+def worker_app(
+    settings: Settings, telemetry: Telemetry, health: Health, entities: Handler | None = None
+) -> web.Application:
+    """Build the worker's web application: `/metrics`, `/healthz`, `/readyz`, and `/entities` where it is answered."""
 
     async def metrics(request: web.Request) -> web.StreamResponse:
         return metrics_response(request, telemetry.registry)
 
     app = web.Application(middlewares=[require_token(settings.http_token)])
     app.router.add_get("/metrics", metrics)
+    if entities is not None:
+        app.router.add_get("/entities", entities)
     health_routes(app, health)
     return app
 
 
-async def worker_web(settings: Settings, telemetry: Telemetry, health: Health) -> web.AppRunner:
+async def worker_web(settings: Settings, telemetry: Telemetry, health: Health, entities: Handler) -> web.AppRunner:
     """Serve the worker's web application on `worker_http_port`; close it with `await runner.cleanup()`.
 
     Raises:
         OSError: the port cannot be listened on.
     """
-    return await quiet_runner(worker_app(settings, telemetry, health), settings.http_host, settings.worker_http_port)
+    app = worker_app(settings, telemetry, health, entities)
+    return await quiet_runner(app, settings.http_host, settings.worker_http_port)

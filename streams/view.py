@@ -1,12 +1,12 @@
 """The view of a running installation: the cells of all shards from Kafka, evaluated once a second.
 
-It never writes to Kafka and belongs to no consumer group: any number of views can run, and a new one reads the
-compacted topic from its beginning. A cell record holds the absolute value, so reading one twice has no effect.
+It belongs to no consumer group: any number of views can run, and a new one reads the compacted topic from its
+beginning. A cell record holds the absolute value, so reading one twice has no effect. What others are to be told goes
+to the feed; `streams.publish` writes it to Kafka and Redis.
 """
 
 import asyncio
 import time
-from collections.abc import Iterable
 from contextlib import suppress
 from itertools import count
 from typing import Any
@@ -15,11 +15,14 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
+from prometheus_client import CollectorRegistry
 
 from config.settings import Settings
 from metrics.plan import Plan
-from metrics.view import Reading, View
+from metrics.view import View
 from streams.clock import Clock, wall_clock
+from streams.contributors import EntitiesPage, Question, ask_workers
+from streams.feed import Feed
 from streams.kafka import client_options, wait_for_broker
 
 STALE_MS = 10_000
@@ -27,7 +30,7 @@ STALE_MS = 10_000
 _LATE_SECONDS = 5.0
 """How long ago the last tick may be."""
 _SECOND_MS = 1_000
-_RECORDS_AT_ONCE = 500
+_RECORDS_AT_ONCE = 200
 """Records applied before others may use the event loop; some milliseconds."""
 _POLL_MS = 200
 _TOPIC_WAIT_SECONDS, _SAY_EVERY = 0.5, 20
@@ -48,8 +51,16 @@ class ViewService:
         self._phase: str | None = "starting"
         self._ticked_at = time.monotonic()
         self.view = View(plan)
+        self.feed = Feed()
+        self.registry = CollectorRegistry()
         self._next: dict[int, int] = {}
         """The offset to go on from, by partition."""
+        self._waiting: dict[tuple[int, bytes], bytes | None] = {}
+        """The newest record of each key that came since the last tick, by partition and key.
+
+        A shard writes the same panes several times a second and only the newest state is ever evaluated, so the others
+        need not be decoded; and a view that has fallen behind has the less to do the further it is.
+        """
         self._partitions: tuple[int, ...] = ()
 
     # ----------------------------------------------------------------------------------------------------------- health
@@ -60,6 +71,14 @@ class ViewService:
         if reason is None and time.monotonic() - self._ticked_at > _LATE_SECONDS:
             reason = f"the last evaluation was {time.monotonic() - self._ticked_at:.0f} s ago"
         return reason is None, reason or "live"
+
+    async def entities(self, question: Question) -> EntitiesPage:
+        """Return the entities that make up a reading, from the workers that hold them.
+
+        Raises:
+            WorkersUnreachableError: not every shard can be asked now.
+        """
+        return await ask_workers(self.view, question, self._settings.http_token)
 
     def _stale(self) -> str | None:
         """Return which shards are silent, None when all gave a sign of life lately."""
@@ -97,7 +116,8 @@ class ViewService:
                 await self._read()
             except _TopicReplacedError:
                 _log.warning("the cells topic was replaced, reading it from its beginning")
-                self.view, self._next = View(self._plan), {}
+                self.view, self._next, self._waiting = View(self._plan), {}, {}
+                self.feed.begin_anew()
             except (KafkaError, OSError, TimeoutError) as error:
                 _log.warning("lost the cells, reading on after a pause", error=repr(error))
             await asyncio.sleep(_PAUSE_SECONDS)
@@ -122,7 +142,7 @@ class ViewService:
             await self._catch_up(consumer)
             self._phase = None
             while True:
-                await self._apply(await consumer.getmany(timeout_ms=_POLL_MS))
+                self._take(await consumer.getmany(timeout_ms=_POLL_MS))
         finally:
             with suppress(KafkaError):
                 await consumer.stop()
@@ -157,21 +177,26 @@ class ViewService:
             if not left:
                 return
             self._phase = f"reading the cells: {1 - left / max(1, total):.0%}"
-            await self._apply(await consumer.getmany(timeout_ms=_POLL_MS))
+            self._take(await consumer.getmany(timeout_ms=_POLL_MS))
+            await self._apply()
 
-    async def _apply(self, batches: dict[TopicPartition, list[Any]]) -> None:
+    def _take(self, batches: dict[TopicPartition, list[Any]]) -> None:
         for tp, records in batches.items():
             if records and records[0].offset < self._next.get(tp.partition, 0):
                 raise _TopicReplacedError
-            for begin in range(0, len(records), _RECORDS_AT_ONCE):
-                self._apply_some(tp.partition, records[begin : begin + _RECORDS_AT_ONCE])
-                await asyncio.sleep(0)
+            for record in records:
+                if record.key is not None:
+                    self._waiting[tp.partition, record.key] = record.value
+                self._next[tp.partition] = record.offset + 1
 
-    def _apply_some(self, partition: int, records: Iterable[Any]) -> None:
-        for record in records:
-            if record.key is not None:
-                self.view.apply(partition, record.key, record.value)
-            self._next[partition] = record.offset + 1
+    async def _apply(self) -> None:
+        """Apply what waits; others may use the event loop in between."""
+        view, waiting = self.view, self._waiting
+        self._waiting = {}
+        for number, ((partition, key), value) in enumerate(waiting.items()):
+            view.apply(partition, key, value)
+            if number % _RECORDS_AT_ONCE == _RECORDS_AT_ONCE - 1:
+                await asyncio.sleep(0)
 
     # ------------------------------------------------------------------------------------------------------------- tick
 
@@ -179,19 +204,15 @@ class ViewService:
         while True:
             await asyncio.sleep(1 - time.time() % 1)
             if self._phase is None:
+                await self._apply()
                 self._evaluate()
 
-    def _evaluate(self) -> list[Reading]:
-        """Evaluate as of now, or, while a shard is silent, as of the last instant that all shards have spoken for.
-
-        Returns:
-            The readings that changed: what is to be published elsewhere, publish from here.
-        """
+    def _evaluate(self) -> None:
+        """Evaluate as of now, or, while a shard is silent, as of the last instant that all shards have spoken for."""
         as_of = self._as_of()
         self._ticked_at = time.monotonic()
-        if as_of is None:
-            return []
-        return self.view.tick(as_of)
+        if as_of is not None:
+            self.feed.tell(self.view, self.view.tick(as_of))
 
     def _as_of(self) -> int | None:
         """Return the T to evaluate, in whole seconds; None when the readings must stay as they are."""

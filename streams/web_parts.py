@@ -3,7 +3,7 @@
 import hmac
 from typing import Protocol
 
-from aiohttp import web
+from aiohttp import BasicAuth, web
 from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
@@ -23,23 +23,38 @@ class Health(Protocol):
 
 
 def require_token(token: SecretStr | None) -> Middleware:
-    """Return a middleware that asks for `Authorization: Bearer <token>`, but not on the health paths."""
+    """Return a middleware that asks for the token, but not on the health paths.
+
+    Programs send `Authorization: Bearer <token>`; browsers cannot, and ask a person for a password (with any name).
+    """
     expected = None if token is None else token.get_secret_value().encode()
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         if expected is not None and request.path not in OPEN_PATHS:
-            scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-            matches = hmac.compare_digest(given.strip().encode("utf-8", "surrogateescape"), expected)
-            if scheme.lower() != "bearer" or not matches:
+            given = _given_token(request.headers.get("Authorization", ""))
+            if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected):
+                page = "text/html" in request.headers.get("Accept", "")
                 return web.json_response(
                     {"error": "a token is needed; send `Authorization: Bearer <SALESPULSE_HTTP_TOKEN>`"},
                     status=401,
-                    headers={"WWW-Authenticate": "Bearer"},
+                    headers={"WWW-Authenticate": 'Basic realm="salespulse", charset="UTF-8"' if page else "Bearer"},
                 )
         return await handler(request)
 
     return check
+
+
+def _given_token(header: str) -> str:
+    """Return the token in an `Authorization` header, or the password in its place; empty when there is none."""
+    scheme, _, given = header.partition(" ")
+    if scheme.lower() == "bearer":
+        return given.strip()
+    try:
+        password: str = BasicAuth.decode(header, encoding="utf-8").password
+    except ValueError:
+        return ""
+    return password
 
 
 def health_routes(app: web.Application, health: Health) -> None:

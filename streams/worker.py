@@ -9,6 +9,7 @@ import asyncio
 import gc
 import os
 import signal
+import socket
 import sys
 from typing import Any
 
@@ -17,18 +18,22 @@ from aiokafka.errors import KafkaError
 
 from config.settings import Settings
 from metrics.plan import Plan
+from metrics.shard import Shard
 from streams.app import Shards, create_app
 from streams.clock import clock_from
+from streams.contributors import EntitiesRoute
 from streams.kafka import wait_for_broker
 from streams.logs import configure_logging, logging_config
 from streams.telemetry import Telemetry, worker_web
 from streams.topics import check_topics, inputs_of
+from streams.web_parts import bound_port
 
+_WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 (looked for, not listened on)
 _log = structlog.get_logger(__name__)
 
 
 class _Health:
-    """What the probes say before and after there are shards."""
+    """What the probes say, and what is owned, before and after there are shards."""
 
     def __init__(self) -> None:
         self.phase = "starting"
@@ -36,6 +41,9 @@ class _Health:
 
     def ready(self) -> tuple[bool, str]:
         return (False, self.phase) if self.shards is None else self.shards.ready()
+
+    def owned(self) -> dict[int, Shard]:
+        return {} if self.shards is None else self.shards.owned
 
 
 class WorkerError(Exception):
@@ -49,7 +57,9 @@ def run_worker(settings: Settings, plan: Plan) -> int:
     asyncio.set_event_loop(loop)
     telemetry, health = Telemetry(plan.sources), _Health()
     try:
-        runner = loop.run_until_complete(worker_web(settings, telemetry, health))
+        entities = EntitiesRoute(plan, health.owned)
+        runner = loop.run_until_complete(worker_web(settings, telemetry, health, entities.answer))
+        settings = settings.model_copy(update={"worker_url": reached_at(settings, bound_port(runner))})
         if not _run_until_stopped(loop, _prepare(settings, plan, health)):
             loop.run_until_complete(runner.cleanup())
             return 0
@@ -68,6 +78,14 @@ def run_worker(settings: Settings, plan: Plan) -> int:
         os.execv(sys.executable, [sys.executable, "-m", "streams.cli", *sys.argv[1:]])  # noqa: S606 (our own command again)
     sys.stderr.write(f"salespulse worker: {failure}\n")
     return 1
+
+
+def reached_at(settings: Settings, port: int) -> str:
+    """Return the address at which views reach a worker that listens on `port`."""
+    if settings.worker_url is not None:
+        return settings.worker_url
+    host = socket.gethostname() if settings.http_host in _WILDCARDS else settings.http_host
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def _run_until_stopped(loop: asyncio.AbstractEventLoop, work: Any) -> bool:

@@ -54,6 +54,8 @@ class Display(Model):
     decimals: int = 0
     good: Literal["up", "down"] = "up"
     panel: Literal["stat", "timeseries", "gauge", "bargauge", "table"] = "stat"
+    headline: bool = False
+    """Shown as a tile on the wall."""
 
 
 class Grain(Model):

@@ -3,15 +3,19 @@
 import asyncio
 import os
 import re
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from aiohttp import ClientError, ClientSession
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -44,43 +48,38 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SALESPULSE_CURRENCY": settings.currency,
         "SALESPULSE_CATALOGUE": os.pathsep.join(map(str, settings.catalogue)),
         "SALESPULSE_GROUPS_OFF": ",".join(settings.groups_off),
+        "SALESPULSE_REDIS_URL": settings.redis_url.get_secret_value() if settings.redis_url else "",
     }
 
 
-class WorkerProcess:
-    """One `salespulse worker`, with its log in a file."""
+class _Process:
+    """One command of ours, with its log in a file."""
+
+    command: str
+    port_variable: str
 
     def __init__(self, settings: Settings, log: Path, **more: str) -> None:
         """Start it with the environment that `settings` stand for."""
         self.port = free_port()
         self.log = log
-        environment = {**environment_of(settings), "SALESPULSE_WORKER_HTTP_PORT": str(self.port), **more}
+        self.address = f"http://127.0.0.1:{self.port}"
+        environment = {**environment_of(settings), self.port_variable: str(self.port), **more}
         with log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "streams.cli", "worker"], cwd=ROOT, env=environment, stdout=output, stderr=output
+                [sys.executable, "-m", "streams.cli", self.command],
+                cwd=ROOT,
+                env=environment,
+                stdout=output,
+                stderr=output,
             )
 
     async def get(self, path: str) -> tuple[int, str]:
         """Return status and body of one of its pages; (0, "") while it does not answer."""
         try:
-            async with ClientSession() as session, session.get(f"http://127.0.0.1:{self.port}{path}") as response:
+            async with ClientSession() as session, session.get(f"{self.address}{path}") as response:
                 return response.status, await response.text()
         except ClientError:
             return 0, ""
-
-    async def applied(self) -> int:
-        """Return how many events it has applied."""
-        _, text = await self.get("/metrics")
-        counts = re.findall(r'^salespulse_events_total\{outcome="applied".*\} (\S+)$', text, re.MULTILINE)
-        return round(sum(map(float, counts)))
-
-    async def until_applied(self, events: int, within: float = PATIENCE_SECONDS) -> None:
-        """Wait until it has applied so many events."""
-        deadline = time.monotonic() + within
-        while await self.applied() < events:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"not {events:,} events applied within {within:.0f} s")
-            await asyncio.sleep(0.05)
 
     async def until_ready(self, *, ready: bool = True, within: float = PATIENCE_SECONDS) -> str:
         """Wait until `/readyz` says that it is ready, or that it is not; return what it says."""
@@ -97,6 +96,14 @@ class WorkerProcess:
         self.process.kill()
         self.process.wait()
 
+    def pause(self) -> None:
+        """Stop it where it is, as a host does that is overloaded."""
+        self.process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self.process.send_signal(signal.SIGCONT)
+
     def terminate(self, within: float = 30.0) -> tuple[int, float]:
         """End it with SIGTERM; return the exit code and the seconds it took."""
         begun = time.monotonic()
@@ -107,6 +114,74 @@ class WorkerProcess:
         """Make sure that it is gone."""
         if self.process.poll() is None:
             self.kill()
+
+
+class WorkerProcess(_Process):
+    """One `salespulse worker`."""
+
+    command = "worker"
+    port_variable = "SALESPULSE_WORKER_HTTP_PORT"
+
+    async def applied(self) -> int:
+        """Return how many events it has applied."""
+        _, text = await self.get("/metrics")
+        counts = re.findall(r'^salespulse_events_total\{outcome="applied".*\} (\S+)$', text, re.MULTILINE)
+        return round(sum(map(float, counts)))
+
+    async def until_applied(self, events: int, within: float = PATIENCE_SECONDS) -> None:
+        """Wait until it has applied so many events."""
+        deadline = time.monotonic() + within
+        while await self.applied() < events:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not {events:,} events applied within {within:.0f} s")
+            await asyncio.sleep(0.05)
+
+
+class ServeProcess(_Process):
+    """One `salespulse serve`."""
+
+    command = "serve"
+    port_variable = "SALESPULSE_HTTP_PORT"
+
+
+class RedisServer:
+    """A Redis of its own, which a test may stop and start again; it forgets everything then."""
+
+    def __init__(self, folder: Path) -> None:
+        """Start it on a free port."""
+        self._folder = folder
+        self._port = free_port()
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        program = shutil.which("redis-server")
+        if program is None:
+            missing = "redis-server is not installed; install Debian's package `redis-server`"
+            if os.environ.get("CI"):
+                pytest.fail(missing)
+            pytest.skip(missing)
+        options = ["--port", str(self._port), "--save", "", "--appendonly", "no", "--dir", str(self._folder)]
+        self._process = subprocess.Popen([program, *options], stdout=subprocess.DEVNULL)
+        deadline = time.monotonic() + 10
+        while True:
+            with suppress(OSError), socket.create_connection(("127.0.0.1", self._port), timeout=1):
+                return
+            assert time.monotonic() < deadline, "redis does not answer"
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def close(self) -> None:
+        """Make sure that it is gone."""
+        self.stop()
 
 
 async def make_topics(settings: Settings) -> None:

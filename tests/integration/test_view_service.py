@@ -26,8 +26,8 @@ from streams.envelope import format_instant
 from streams.kafka import client_options
 from streams.topics import ensure_topics
 from streams.view import ViewService
-from streams.web import view_web
-from streams.web_parts import bound_port
+from streams.web import view_app
+from streams.web_parts import bound_port, quiet_runner
 from tests.broker import Broker
 from tests.integration.conftest import settings_for
 
@@ -276,7 +276,7 @@ async def test_a_broker_that_is_away_is_told_and_survived(private_broker: Broker
     async with transactional(settings) as producer:
         await publish(producer, settings, cells.win(5_000))
     async with running(service_for(settings, plan)) as service:
-        runner = await view_web(settings.model_copy(update={"http_port": 0}), service)
+        runner = await quiet_runner(view_app(settings, service), "127.0.0.1", 0)
         url = f"http://127.0.0.1:{bound_port(runner)}"
         async with aiohttp.ClientSession() as client, heartbeat(settings, cells):
             await _readyz(client, url, 200)

@@ -47,6 +47,7 @@ def test_defaults_are_a_local_installation(monkeypatch: pytest.MonkeyPatch) -> N
         "http_port": 8080,
         "worker_http_port": 8081,
         "http_token": None,
+        "worker_url": None,
         "flush_interval": 0.2,
         "log_format": "console",
         "log_level": "INFO",

@@ -290,7 +290,7 @@ def test_the_demo_answers_within_ten_seconds_and_ends_with_0(stop: signal.Signal
     port = free_port()
     process = start("demo", "--port", str(port), "--days", "5")
     try:
-        assert "<h1>Salespulse</h1>" in fetch(f"http://127.0.0.1:{port}/")
+        assert ">Salespulse</span>" in fetch(f"http://127.0.0.1:{port}/")
         assert "salespulse_kpi_info" in fetch(f"http://127.0.0.1:{port}/metrics")
         process.send_signal(stop)
         output, errors = process.communicate(timeout=5)

@@ -48,7 +48,9 @@ def test_the_committed_files_are_up_to_date() -> None:
     result = run("--check", "--root", str(ROOT))
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "docs/kpis.md is up to date\n"
+    files = [line.removesuffix(" is up to date") for line in result.stdout.splitlines()]
+    assert {"docs/kpis.md", "docs/schemas/openapi.json"} < set(files)
+    assert [name for name in files if not (ROOT / name).is_file()] == []
 
 
 def test_what_was_written_is_up_to_date(tmp_path: Path) -> None:
@@ -68,6 +70,18 @@ def test_a_changed_declaration_makes_the_check_fail(tmp_path: Path) -> None:
     assert result.exit_code == 1
     assert result.stderr == "docs/kpis.md is stale; run `salespulse render docs`\n"
     assert (tmp_path / "docs" / "kpis.md").read_text() == before
+
+
+def test_a_changed_field_makes_the_contract_stale(tmp_path: Path) -> None:
+    run("schemas", "--root", str(tmp_path))
+    changed = tmp_path / "changed.yaml"
+    changed.write_text((ROOT / "docs/examples/tickets.yaml").read_text())
+
+    result = run("schemas", "--check", "--root", str(tmp_path), SALESPULSE_CATALOGUE=str(changed))
+
+    stale = [line.partition(" is stale")[0] for line in result.stderr.splitlines()]
+    assert result.exit_code == 1
+    assert stale == [f"docs/schemas/{name}.json" for name in ("events/ticket", "dead-letter", "asyncapi", "openapi")]
 
 
 def test_a_file_that_is_not_there_is_stale(tmp_path: Path) -> None:

@@ -1,198 +1,44 @@
-"""The HTTP interface, over a board that was filled by hand."""
+"""The web application over a board that was filled by hand: metrics, health, the token, and the worker's own pages."""
 
-import json
-import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
+from base64 import b64encode
 
 import aiohttp
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import SecretStr
 
-from config.load import load
 from config.settings import Settings
-from metrics.calendar import parse_instant
-from metrics.embedded import Embedded
-from metrics.plan import Plan, compile_plan
+from metrics.plan import Plan
 from metrics.view import View
 from streams.telemetry import Telemetry, worker_app
 from streams.web import view_app
 from streams.web_parts import bound_port, quiet_runner
-
-GOLDEN = Path(__file__).parents[2] / "golden"
-T = "2026-10-25T23:00:00.000Z"
-
-Client = TestClient[Any, Any]
-
-
-class Board:
-    """What a test says it is."""
-
-    def __init__(self, view: View) -> None:
-        self.view = view
-        self.state = (True, "live")
-
-    def ready(self) -> tuple[bool, str]:
-        return self.state
+from tests.unit.streams.boards import (
+    Board,
+    empty_board,
+    get_json,
+    get_text,
+    golden_board,
+    golden_plan,
+    serving,
+)
 
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    return compile_plan(load([GOLDEN / "catalogue.yaml"]), "Europe/Amsterdam", "EUR")
+    return golden_plan()
 
 
 @pytest.fixture
 def board(plan: Plan) -> Board:
-    at = parse_instant(T)
-    embedded = Embedded(plan, at)
-    events = [json.loads(line) for line in (GOLDEN / "events.jsonl").read_text().splitlines()]
-    embedded.apply([e for e in events if e.pop("arrived_at") < T and e["type"] in plan.sources], at)
-    embedded.tick(at)
-    return Board(embedded.view)
-
-
-@asynccontextmanager
-async def serving(board: Board, **settings: Any) -> AsyncIterator[Client]:
-    async with TestClient(TestServer(view_app(Settings(**settings), board))) as client:
-        yield client
-
-
-async def get_json(client: Client, path: str, status: int = 200) -> Any:
-    async with client.get(path) as response:
-        assert response.status == status, await response.text()
-        return await response.json()
-
-
-async def get_text(client: Client, path: str) -> str:
-    async with client.get(path) as response:
-        assert response.status == 200
-        return await response.text()
-
-
-async def test_readings_are_exact_and_say_what_they_are(board: Board) -> None:
-    async with serving(board) as client:
-        (revenue,) = await get_json(client, "/api/v1/readings?kpi=revenue&window=mtd&by=")
-        (margin,) = await get_json(client, "/api/v1/readings?kpi=avg_profit_margin&window=30d&by=")
-        (mean, _, _) = await get_json(client, "/api/v1/readings?kpi=lead_response_time&window=30d&by=")
-
-    assert revenue == {
-        "kpi": "revenue",
-        "window": "mtd",
-        "start": "2026-09-30T22:00:00.000Z",
-        "end": T,
-        "as_of": T,
-        "grain": [],
-        "dimensions": {},
-        "value": "25629.63",
-        "unit": "money",
-        "currency": "EUR",
-    }
-    assert (margin["value"], margin["unit"]) == ("0.476589595376", "ratio")
-    assert (margin["numerator"], margin["denominator"]) == ("12214.81", "25629.63")
-    assert (mean["agg"], mean["value"], mean["samples"], mean["unit"]) == ("mean", "6300.000", 2, "seconds")
-
-
-async def test_an_absent_value_is_null_with_its_reason(board: Board) -> None:
-    async with serving(board) as client:
-        (reading,) = await get_json(client, "/api/v1/readings?kpi=monthly_revenue_growth&by=")
-
-    assert (reading["value"], reading["reason"]) == (None, "denominator_zero")
-
-
-async def test_readings_can_be_grouped(board: Board) -> None:
-    async with serving(board) as client:
-        by_team = await get_json(client, "/api/v1/readings?kpi=revenue&window=mtd&by=team")
-        both = await get_json(client, "/api/v1/readings?kpi=revenue&window=mtd&by=product,team")
-        everything = await get_json(client, "/api/v1/readings?kpi=revenue&window=mtd")
-
-    assert {r["dimensions"]["team"]: r["value"] for r in by_team} == {"noord": "17629.63", "zuid": "8000.00"}
-    assert {tuple(r["grain"]) for r in both} == {("team", "product")}
-    assert {tuple(r["grain"]) for r in everything} > {(), ("team",), ("team", "product")}
-
-
-async def test_several_kpis_and_windows_can_be_asked_for(board: Board) -> None:
-    async with serving(board) as client:
-        readings = await get_json(client, "/api/v1/readings?kpi=revenue,win_rate&window=30d&window=mtd&by=")
-
-    assert {(r["kpi"], r["window"]) for r in readings} == {
-        (k, w) for k in ("revenue", "win_rate") for w in ("30d", "mtd")
-    }
-
-
-@pytest.mark.parametrize(
-    ("query", "message"),
-    [
-        ("kpi=revenu", "kpi `revenu` is not declared; use one of "),
-        ("window=31d", "window `31d` is not declared; use one of "),
-        ("kpi=win_rate&window=1h", "window `1h` is not declared for `win_rate`; use one of 7d, 30d, 90d, mtd, qtd,"),
-        ("kpi=revenue&by=stage", "by `stage` is not declared for `revenue`; use one of `team`, `rep`, "),
-        ("kpis=revenue", "parameter `kpis` is not known; use one of kpi, window, by"),
-    ],
-)
-async def test_what_is_not_declared_is_refused_with_what_is(board: Board, query: str, message: str) -> None:
-    async with serving(board) as client:
-        body = await get_json(client, f"/api/v1/readings?{query}", 400)
-
-    assert body["error"].startswith(message)
+    return golden_board(plan)
 
 
 async def test_before_the_first_tick_there_are_no_readings(plan: Plan) -> None:
-    board = Board(View(plan))
-    board.state = (False, "loading")
-    async with serving(board) as client:
+    async with serving(empty_board(plan)) as client:
         assert await get_json(client, "/api/v1/readings") == []
-        page = await get_text(client, "/")
-        assert "Not ready" in page
-        assert "loading" in page
+        assert "loading" in await get_text(client, "/")
         assert "sales_revenue" not in await get_text(client, "/metrics")
-
-
-async def test_the_page_shows_the_kpis_of_each_group(board: Board) -> None:
-    async with serving(board) as client:
-        page = await get_text(client, "/")
-        fragment = await get_text(client, "/fragment")
-
-    # As they are declared: their titles, in their order.
-    groups = ["Revenue and growth", "Conversion and funnel", "Speed", "Pipeline", "People and performance", "Customers"]
-    assert re.findall("<h2>(.*?)</h2>", page)[:6] == groups
-    assert 'data-key="revenue||mtd" title="25629.63 EUR">€ 25,630<' in page
-    assert 'title="there is nothing to divide by">–<' in page
-    assert "Monday 26 October 2026, 00:00:00" in page
-    assert "Stale" not in page
-    assert fragment.strip() in page
-    assert "<html" not in fragment
-
-
-async def test_stale_data_is_marked(board: Board) -> None:
-    board.state = (False, "no worker has reported for 12 s")
-    async with serving(board) as client:
-        fragment = await get_text(client, "/fragment")
-
-    assert '<p class="banner" role="alert"><strong>Stale.</strong> no worker has reported for 12 s; ' in fragment
-
-
-async def test_what_comes_from_outside_is_escaped(board: Board) -> None:
-    board.state = (False, "<script>alert(1)</script>")
-    async with serving(board) as client:
-        assert "<script>alert" not in await get_text(client, "/fragment")
-
-
-async def test_the_page_needs_nothing_from_elsewhere(board: Board) -> None:
-    async with serving(board) as client:
-        page = await get_text(client, "/")
-        async with client.get("/") as response:
-            policy = response.headers["Content-Security-Policy"]
-        for name in ("assets/live.css", "assets/live.js", "assets/icon.svg"):
-            assert name in page
-            assert "://" not in (await get_text(client, f"/{name}")).replace("http://www.w3.org/2000/svg", "")
-        async with client.get("/assets/nothing.js") as response:
-            assert response.status == 404
-
-    assert "://" not in page
-    assert policy.startswith("default-src 'self';")
 
 
 async def test_health_and_readiness(board: Board) -> None:
@@ -224,10 +70,17 @@ async def test_metrics_follow_a_view_that_is_replaced(board: Board, plan: Plan) 
         assert "sales_revenue_euros" not in await get_text(client, "/metrics")
 
 
-@pytest.mark.parametrize("path", ["/", "/fragment", "/metrics", "/api/v1/readings", "/assets/live.js"])
+@pytest.mark.parametrize("path", ["/", "/metrics", "/api/v1/readings", "/api/v1/stream", "/assets/wall.js"])
 async def test_a_token_guards_everything_but_health(board: Board, path: str) -> None:
     async with serving(board, http_token=SecretStr("s3cret-ü")) as client:
-        for headers in ({}, _bearer("wrong"), {"Authorization": "Basic s3cret-ü"}, _bearer(""), _bearer("s3cret-ü2")):
+        for headers in (
+            {},
+            _bearer("wrong"),
+            {"Authorization": "Basic s3cret-ü"},
+            _basic("x:y"),
+            _bearer(""),
+            _bearer("s3cret-ü2"),
+        ):
             async with client.get(path, headers=headers) as response:
                 assert response.status == 401
                 assert response.headers["WWW-Authenticate"] == "Bearer"
@@ -237,6 +90,19 @@ async def test_a_token_guards_everything_but_health(board: Board, path: str) -> 
         for open_path in ("/healthz", "/readyz"):
             async with client.get(open_path) as response:
                 assert response.status == 200
+
+
+async def test_a_browser_asks_for_the_token_as_a_password(board: Board) -> None:
+    async with serving(board, http_token=SecretStr("s3cret-ü")) as client:
+        async with client.get("/", headers={"Accept": "text/html"}) as response:
+            assert response.status == 401
+            assert response.headers["WWW-Authenticate"].startswith('Basic realm="salespulse"')
+        async with client.get("/", headers={"Accept": "text/html"} | _basic("anybody:s3cret-ü")) as response:
+            assert response.status == 200
+
+
+def _basic(credentials: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {b64encode(credentials.encode()).decode()}"}
 
 
 def _bearer(token: str) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The HTTP interface for other services: readings, the catalogue, and a stream of what changes."""

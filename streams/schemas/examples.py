@@ -1,0 +1,97 @@
+"""Examples in the contracts: made by the code that makes the real thing, from what is declared."""
+
+from fractions import Fraction
+from typing import Any
+
+import msgspec
+
+from metrics.calendar import parse_instant
+from metrics.evaluate import Result
+from metrics.plan import Plan, SeriesPlan
+from metrics.view import Reading
+from streams.entity_messages import ContributionMessage, EntitiesPage, EntityMessage, EntityTotals
+from streams.envelope import format_instant
+from streams.messages import Messages, ReadingMessage, key_of, row_name, series_name
+
+AS_OF = parse_instant("2026-11-10T12:00:00Z")
+_AMOUNT = Fraction(1_250_000)
+
+
+class Examples:
+    """Examples of one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Take the first sum of money that is grouped by one dimension, else the first series."""
+        amounts = (series for series in plan.series if series.rounds_to_minor and len(series.grain) == 1)
+        self.series: SeriesPlan = next(amounts, plan.series[0])
+        self._plan = plan
+        self.as_of = format_instant(AS_OF)
+        self.dimensions = {name: f"{name}-1" for name in self.series.grain}
+
+    def reading(self, revision: int | None = None) -> dict[str, Any]:
+        """Return a reading with a value; with a revision as on the topic."""
+        return plain(msgspec.structs.replace(self._reading(), revision=revision))
+
+    def absent(self) -> dict[str, Any]:
+        """Return a reading without a value."""
+        return plain(self._message(Result(None, "no_samples")))
+
+    def key(self) -> str:
+        """Return the key of the reading on the topic."""
+        return key_of(self._reading())
+
+    def progress(self) -> dict[str, Any]:
+        """Return a sign of life."""
+        sources = list(self._plan.sources)[:2]
+        return {"as_of": self.as_of, "watermarks": {s: format_instant(AS_OF - 2_000) for s in sources}}
+
+    def changes(self) -> dict[str, Any]:
+        """Return what is told over Redis."""
+        message = self._reading()
+        return {"as_of": self.as_of, "changed": {series_name(message): [row_name(message)]}}
+
+    def entities(self) -> dict[str, Any]:
+        """Return a page of the entities of the reading."""
+        reading = self._reading()
+        source = getattr(self.series.kpi, "from_", next(iter(self._plan.sources)))
+        money = self._plan.currency if reading.unit == "money" else None
+        added = [ContributionMessage(role="value", value=reading.value or "0", currency=money)]
+        at = format_instant(AS_OF - 3_600_000)
+        page = EntitiesPage(
+            kpi=reading.kpi,
+            agg=reading.agg,
+            window=reading.window,
+            start=reading.start,
+            end=reading.end,
+            as_of=reading.as_of,
+            grain=reading.grain,
+            dimensions=reading.dimensions,
+            value=reading.value,
+            unit=reading.unit,
+            currency=reading.currency,
+            entities=[
+                EntityMessage(
+                    type=source,
+                    entity_id=f"{source}-1",
+                    at=at,
+                    updated_at=at,
+                    contributions=added,
+                    dimensions=self.dimensions,
+                )
+            ],
+            totals=EntityTotals(entities=1, contributions=added),
+        )
+        return plain(page)
+
+    def _reading(self) -> ReadingMessage:
+        return self._message(Result(_AMOUNT))
+
+    def _message(self, result: Result) -> ReadingMessage:
+        dims = tuple(self.dimensions.values())
+        return Messages(self._plan).message(Reading(self.series, self.series.windows[0], dims, result), AS_OF)
+
+
+def plain(message: msgspec.Struct) -> dict[str, Any]:
+    """Return a message as a client gets it."""
+    told: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(message))
+    return told
