@@ -29,7 +29,7 @@ _TEAM = "probe"
 _KEY = f"opportunities_won|1h|team={_TEAM}"
 _SAMPLE = f'sales_opportunities_won_by_team{{team="{_TEAM}",window="1h"}} '
 _PROBE_SECONDS = 0.1
-_SCRAPE_SECONDS = 0.25
+_SCRAPE_SECONDS = 0.5
 _WARM_UP_SECONDS = 10.0
 _LAST_SECONDS = 10.0
 Seen = Callable[[str, int], None]

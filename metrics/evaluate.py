@@ -174,7 +174,8 @@ class Total(Node):
             if self.convertible and isinstance(hidden, tuple) and context.factor(*hidden) is None:
                 continue
             total += amount
-        return Result(Fraction(total, self.scale), samples=total if self.counts else None)
+        value = Fraction(total) if self.scale == 1 else Fraction(total, self.scale)
+        return Result(value, samples=total if self.counts else None)
 
     def refs(self) -> Iterable[Ref]:
         """Return the one accumulator."""

@@ -28,10 +28,9 @@ class Quantity(NamedTuple):
 
     def text(self, value: Fraction, currency: str) -> str:
         """Return `value` as a decimal: money in major units, with as many places as its kind has."""
-        minor = exponent(currency)
         if self.unit == "money":
-            places = minor if self.is_sum else max(minor, _MEAN_MONEY_PLACES)
-            return decimal(value / 10**minor, places)
+            minor = exponent(currency)
+            return decimal(value, minor if self.is_sum else max(minor, _MEAN_MONEY_PLACES), minor)
         if self.is_sum and self.unit != "ratio":
             return decimal(value, 0)
         return decimal(value, _MEAN_SECONDS_PLACES if self.unit == "seconds" else _RATIO_PLACES)
@@ -52,9 +51,15 @@ class Quantities(NamedTuple):
     denominator: Quantity | None = None
 
 
-def decimal(value: Fraction, places: int) -> str:
-    """Return `value` with exactly `places` decimals, rounded half to even; never a negative zero."""
-    scaled = round(value * 10**places)
+def decimal(value: Fraction, places: int, exponent: int = 0) -> str:
+    """Return `value` / 10^`exponent` with exactly `places` decimals, rounded half to even; never a negative zero.
+
+    In whole numbers throughout: each operation on fractions would look for a common divisor.
+    """
+    above, below = value.numerator * 10**places, value.denominator * 10**exponent
+    scaled, left = divmod(above, below)
+    if 2 * left > below or (2 * left == below and scaled % 2):
+        scaled += 1
     whole, rest = divmod(abs(scaled), 10**places)
     return f"{'-' if scaled < 0 else ''}{whole}" + (f".{rest:0{places}d}" if places else "")
 

@@ -1,5 +1,6 @@
 """Keys of the records on the entities and cells topics."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -13,6 +14,8 @@ PROGRESS = "progress"
 PROGRESS_KEY = _encode((PROGRESS,))
 _LEAST, _GREATEST = -(2**63), 2**63 - 1
 Cells = dict[tuple[Any, ...], list[int]]
+Rows = list[list[Any]]
+"""[dimension values..., hidden value, sums...] of each cell of a pane."""
 
 
 def entity_key(source: str, entity_id: str) -> bytes:
@@ -65,9 +68,23 @@ def decode_cells(value: bytes, width: int) -> Cells:
     Raises:
         msgspec.MsgspecError: the record is none of a pane.
     """
+    return cells_of(decode_rows(value), width)
+
+
+def decode_rows(value: bytes) -> Rows:
+    """Return the rows of a pane as they were encoded.
+
+    Raises:
+        msgspec.MsgspecError: the record is none of a pane.
+    """
     rows = _decode_rows(value)
     if isinstance(rows[0][0], list):
-        rows = [[int(part) if isinstance(part, bytes) else part for part in row] for row in rows[0]]
+        return [[int(part) if isinstance(part, bytes) else part for part in row] for row in rows[0]]
+    return rows
+
+
+def cells_of(rows: Iterable[list[Any]], width: int) -> Cells:
+    """Return the sums of rows by the dimension values and the hidden value, which are the first `width` parts."""
     return {tuple(row[:width]): row[width:] for row in rows}
 
 

@@ -17,7 +17,7 @@ from metrics.currency import Rate, Rates
 from metrics.evaluate import NOW, Context, Result
 from metrics.plan import Plan, SeriesPlan
 from metrics.plans import PlanRecord, Plans
-from metrics.records import PROGRESS, REFERENCE, Cells, cells_key, decode_cells
+from metrics.records import PROGRESS, REFERENCE, Rows, cells_key, cells_of, decode_rows
 from metrics.windows import Accumulators, Dims, RunningWindows
 
 _decode = msgspec.msgpack.Decoder().decode
@@ -67,7 +67,7 @@ class View:
             )
             for i, c in plan.cuboids.items()
         }
-        self._latest: dict[int, dict[bytes, Cells]] = defaultdict(dict)
+        self._latest: dict[int, dict[bytes, Rows]] = defaultdict(dict)
         self._references: dict[str, dict[tuple[int, str], Mapping[str, Any]]] = {
             k: {} for k, s in plan.declarations.sources.items() if s.broadcast
         }
@@ -119,9 +119,15 @@ class View:
 
     def _pane(self, table: RunningWindows, shard: int, key: bytes, pane: int, value: bytes | None) -> None:
         """Take the cells of a pane: what differs from the shard's last ones goes to the windows."""
-        latest = self._latest[shard]
-        before = latest.pop(key, {})
-        after = {} if value is None else decode_cells(value, table.cuboid.width)
+        latest, width = self._latest[shard], table.cuboid.width
+        old_rows = latest.pop(key, [])
+        rows = [] if value is None else decode_rows(value)
+        if rows:
+            latest[key] = rows
+        # A pane comes whole, its cells in the order in which they arose: nearly all stand where they stood, unchanged.
+        differing = [both for both in zip(old_rows, rows, strict=False) if both[0] != both[1]]
+        before = cells_of([*(old for old, _ in differing), *old_rows[len(rows) :]], width)
+        after = cells_of([*(new for _, new in differing), *rows[len(old_rows) :]], width)
         for names, sums in after.items():
             old = before.pop(names, None)
             if old is None:
@@ -130,8 +136,6 @@ class View:
                 table.add(pane, names, [a - b for a, b in zip(sums, old, strict=True)])
         for names, old in before.items():
             table.add(pane, names, [-b for b in old])
-        if after:
-            latest[key] = after
 
     def _refer(self, shard: int, source: str, entity_id: str, value: bytes | None) -> None:
         records = self._references.get(source)

@@ -1,7 +1,6 @@
 """`salespulse demo`: the live KPIs of a simulated organisation, without Kafka."""
 
 import asyncio
-import gc
 
 import click
 
@@ -37,7 +36,6 @@ def demo(pace: float, seed: int, days: int, port: int | None) -> None:
         settings = settings.model_copy(update={"http_port": port})
     configure_logging(settings)
     board = Demo(plan_or_exit(settings), clock_from(settings), seed=seed, pace=pace, days=days)
-    gc.freeze()  # the compiled declarations stay: leave them out of every collection
     try:
         asyncio.run(serve_board(settings, board, lambda at: click.echo(f"salespulse demo on {at} (Ctrl-C stops it)")))
     except ServingError as error:

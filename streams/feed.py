@@ -11,7 +11,7 @@ from contextlib import suppress
 from secrets import token_hex
 
 from metrics.view import Reading, View
-from streams.messages import Messages, ReadingMessage, key_of
+from streams.messages import Messages, ReadingMessage
 
 KEPT_READINGS = 50_000
 """So many changed readings are kept, in ticks as a whole; some ten megabytes."""
@@ -36,8 +36,8 @@ class Change:
     def updates(self) -> Updates:
         """The messages of what changed."""
         if self._updates is None:
-            made = (self._messages.message(reading, self.as_of) for reading in self._readings)
-            self._updates = {key_of(message): message for message in made}
+            made = self._messages
+            self._updates = {made.key(reading): made.message(reading, self.as_of) for reading in self._readings}
             self._readings = []
         return self._updates
 

@@ -1,6 +1,6 @@
 """What others are told: readings and signs of life as JSON, in one form for HTTP, the topic and Redis."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +12,9 @@ from metrics.formatting import Quantities, quantities
 from metrics.plan import Plan, SeriesPlan
 from metrics.view import Reading, View
 from streams.envelope import format_instant
+
+if TYPE_CHECKING:
+    from metrics.windows import Dims
 
 PROGRESS_KEY = "progress"
 """The key of the sign of life on the topic and in Redis."""
@@ -85,6 +88,13 @@ class ProgressMessage(Struct, omit_defaults=True, kw_only=True):
     reason: str | None = None
 
 
+class _Named(NamedTuple):
+    """A row of a series over a window: its key, and its dimension values by name."""
+
+    key: str
+    dimensions: dict[str, str]
+
+
 class _Form(NamedTuple):
     """What all readings of a series have in common."""
 
@@ -101,12 +111,31 @@ class Messages:
         """Begin with nothing worked out."""
         self._plan = plan
         self._forms: dict[int, _Form] = {}
+        self._named: dict[tuple[int, Window, Dims], _Named] = {}
         self._as_of = -1
         self._ends: dict[Window, tuple[str, str]] = {}
 
+    def key(self, reading: Reading) -> str:
+        """Return the key of a series: ``revenue|30d|team=noord``, the aggregate with the KPI where it has several.
+
+        What has a meaning in a key is percent-encoded in the values.
+        """
+        return self._name(reading).key
+
+    def _name(self, reading: Reading) -> _Named:
+        at = id(reading.series), reading.window, reading.dims  # the plan keeps its series, so an id stays this one's
+        named = self._named.get(at)
+        if named is None:
+            dimensions = dict(zip(reading.series.grain, reading.dims, strict=True))
+            values = ",".join(f"{name}={value.translate(_ESCAPES)}" for name, value in dimensions.items())
+            series = reading.series
+            name = series.kpi.key if series.agg is None else f"{series.kpi.key}.{series.agg}"
+            named = self._named[at] = _Named(f"{name}|{reading.window.token}|{values}", dimensions)
+        return named
+
     def message(self, reading: Reading, as_of: int) -> ReadingMessage:
         """Return a reading of the evaluation as of `as_of` (ms since the epoch) as a message."""
-        series, window, dims, result = reading
+        series, window, _, result = reading
         kinds, has_samples, unit_currency, version = self._form(series)
         currency = self._plan.currency
         start, end = self._window(window, as_of)
@@ -118,7 +147,7 @@ class Messages:
             end=end,
             as_of=self._now,
             grain=series.grain,
-            dimensions=dict(zip(series.grain, dims, strict=True)),
+            dimensions=self._name(reading).dimensions,
             value=None if result.value is None else kinds.value.text(result.value, currency),
             reason=result.reason,
             numerator=None
@@ -140,7 +169,7 @@ class Messages:
             kinds = quantities(series, self._plan.declarations)
             currency = self._plan.currency if series.kpi.unit == "money" else None
             form = _Form(kinds, not isinstance(series.node, Total), currency, definition_version(series.kpi))
-            self._forms[id(series)] = form  # the plan keeps its series, so the id stays this one's
+            self._forms[id(series)] = form
         return form
 
     def _window(self, window: Window, as_of: int) -> tuple[str, str]:
@@ -153,20 +182,10 @@ class Messages:
         return ends
 
 
-def series_name(message: ReadingMessage) -> str:
-    """Return the KPI, with its aggregate where it has several: ``lead_response_time.p90``."""
-    return message.kpi if message.agg is None else f"{message.kpi}.{message.agg}"
-
-
-def row_name(message: ReadingMessage) -> str:
-    """Return window and dimension values: ``30d|team=noord``; what would be ambiguous in a value is percent-encoded."""
-    dims = ",".join(f"{name}={value.translate(_ESCAPES)}" for name, value in message.dimensions.items())
-    return f"{message.window}|{dims}"
-
-
-def key_of(message: ReadingMessage) -> str:
-    """Return the key of a series: ``revenue|30d|team=noord``."""
-    return f"{series_name(message)}|{row_name(message)}"
+def split_key(key: str) -> tuple[str, str]:
+    """Return the name of the hash in Redis, and the field in it: ``revenue`` and ``30d|team=noord``."""
+    name, _, field = key.partition("|")
+    return name, field
 
 
 def content_of(message: ReadingMessage) -> tuple[object, ...]:

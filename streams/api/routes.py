@@ -44,6 +44,7 @@ class ApiRoutes:
         app.router.add_get("/api/v1/readings/{kpi}/entities", self._get_entities)
         app.router.add_get("/api/v1/stream", self._get_stream)
         app.router.add_get("/api/v1/openapi.json", self._get_openapi)
+        app.on_shutdown.append(self._streams.close)
 
     async def _get_kpis(self, request: web.Request) -> web.Response:
         check_parameters(request, ())

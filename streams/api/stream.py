@@ -16,23 +16,14 @@ from streams.envelope import format_instant
 from streams.feed import Feed, merged
 from streams.messages import Messages, ProgressMessage, ReadingMessage, progress_of
 from streams.readings import Query, select
+from streams.server_events import Clients, frame, write
 
 PROGRESS_SECONDS = 5.0
 """How often a client hears that the stream lives, at least."""
-_WRITE_SECONDS = 30.0
-"""A client that takes nothing for so long is let go."""
-_MOST_CLIENTS = 1_000
 _PIECE = 500
 """Readings in one event of a snapshot; others may use the event loop in between."""
 _SNAPSHOT_SECONDS = 5.0
 """A snapshot serves those who come within so long: they get the changes since it like everybody else."""
-_HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "X-Accel-Buffering": "no",  # a proxy that collects the answer first would make a stream pointless
-}
-_encode = msgspec.json.Encoder().encode
 
 
 class SnapshotEvent(msgspec.Struct, omit_defaults=True, kw_only=True):
@@ -64,9 +55,10 @@ class Streams:
     def __init__(self, board: Board) -> None:
         """Begin without clients."""
         self._board = board
-        self._clients = 0
+        self._clients = Clients()
+        self.close = self._clients.close
         Gauge("salespulse_stream_clients", "Clients of the stream.", registry=board.registry).set_function(
-            lambda: self._clients
+            lambda: len(self._clients)
         )
         self._snapshots: dict[Query, _Snapshot] = {}
         self._making = asyncio.Lock()
@@ -79,21 +71,8 @@ class Streams:
         Raises:
             HTTPServiceUnavailable: there are too many clients.
         """
-        if self._clients >= _MOST_CLIENTS:
-            raise web.HTTPServiceUnavailable(text=f"{_MOST_CLIENTS} clients listen already; try again later")
-        response = web.StreamResponse(headers=_HEADERS)
-        self._clients += 1
-        try:
-            await response.prepare(request)
-            await self._follow(response, asked, request.headers.get("Last-Event-ID", ""))
-        except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
-        except ConnectionError:
-            pass  # the client has gone
-        finally:
-            self._clients -= 1
-        return response
+        last_id = request.headers.get("Last-Event-ID", "")
+        return await self._clients.serve(request, lambda response: self._follow(response, asked, last_id))
 
     async def _follow(self, response: web.StreamResponse, asked: Query, last_id: str) -> None:
         epoch, sent = _position(last_id)
@@ -107,14 +86,14 @@ class Streams:
                 snapshot = await self._snapshot(feed, asked)
                 epoch, sent = snapshot.epoch, snapshot.number
                 for piece in snapshot.pieces:
-                    await _write(response, piece)
+                    await write(response, piece)
                 continue  # what changed while it was made and sent comes at once
             sent = feed.number
             if changes:
-                await _write(response, changes)
+                await write(response, changes)
             ready = self._board.ready()
             if ready[0] != told_ready or time.monotonic() - told_at >= PROGRESS_SECONDS:
-                await _write(response, self._progress(feed, ready))
+                await write(response, self._progress(feed, ready))
                 told_at, told_ready = time.monotonic(), ready[0]
             await feed.wait(PROGRESS_SECONDS, after=sent)
 
@@ -125,22 +104,20 @@ class Streams:
         if self._frames_of != (feed.epoch, feed.number):
             self._frames_of = feed.epoch, feed.number
             self._frames.clear()
-        frame = self._frames.get((asked, sent))
-        if frame is None:
+        made = self._frames.get((asked, sent))
+        if made is None:
             changes = feed.since(sent)
             if changes is None:
                 return None
             updates = {key: m for key, m in merged(changes).items() if asked.wants_message(m)}
-            frame = b""
-            if updates:
-                event = ChangesEvent(
-                    as_of=self._as_of() or "",
-                    readings=[m for m in updates.values() if not m.gone],
-                    gone=[key for key, m in updates.items() if m.gone],
-                )
-                frame = _frame("changes", event, _id(feed.epoch, feed.number))
-            self._frames[asked, sent] = frame
-        return frame
+            event = ChangesEvent(
+                as_of=self._as_of() or "",
+                readings=[m for m in updates.values() if not m.gone],
+                gone=[key for key, m in updates.items() if m.gone],
+            )
+            made = frame("changes", event, _id(feed.epoch, feed.number)) if updates else b""
+            self._frames[asked, sent] = made
+        return made
 
     async def _snapshot(self, feed: Feed, asked: Query) -> _Snapshot:
         async with self._making:
@@ -154,9 +131,7 @@ class Streams:
     async def _make_snapshot(self, feed: Feed, asked: Query, now: float) -> _Snapshot:
         view, epoch, number, as_of = self._board.view, feed.epoch, feed.number, self._as_of()
         if view.as_of is None:
-            return _Snapshot(
-                epoch, number, now, [_frame("snapshot", SnapshotEvent(as_of=None, readings=[], last=True))]
-            )
+            return _Snapshot(epoch, number, now, [frame("snapshot", SnapshotEvent(as_of=None, readings=[], last=True))])
         at, messages = view.as_of, Messages(view.plan)
         readings = list(select(view, asked))  # of one instant, although it is sent in pieces
         pieces = []
@@ -164,7 +139,7 @@ class Streams:
             last = begin + _PIECE >= len(readings)
             told = [messages.message(r, at) for r in readings[begin : begin + _PIECE]]
             event = SnapshotEvent(as_of=as_of, readings=told, last=last)
-            pieces.append(_frame("snapshot", event, _id(epoch, number) if last else None))
+            pieces.append(frame("snapshot", event, _id(epoch, number) if last else None))
             await asyncio.sleep(0)
         return _Snapshot(epoch, number, now, pieces)
 
@@ -174,20 +149,11 @@ class Streams:
         message = ProgressMessage(
             as_of=told.as_of, watermarks=told.watermarks, ready=ready, reason=None if ready else reason
         )
-        return _frame("progress", message, _id(feed.epoch, feed.number))
+        return frame("progress", message, _id(feed.epoch, feed.number))
 
     def _as_of(self) -> str | None:
         as_of = self._board.view.as_of
         return None if as_of is None else format_instant(as_of)
-
-
-async def _write(response: web.StreamResponse, frame: bytes) -> None:
-    await asyncio.wait_for(response.write(frame), _WRITE_SECONDS)
-
-
-def _frame(name: str, event: object, event_id: str | None = None) -> bytes:
-    head = f"event: {name}\n" if event_id is None else f"id: {event_id}\nevent: {name}\n"
-    return b"%bdata: %b\n\n" % (head.encode(), _encode(event))
 
 
 def _id(epoch: str, number: int) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from streams.feed import Updates
-from streams.messages import ProgressMessage, encode, row_name, series_name
+from streams.messages import ProgressMessage, encode, split_key
 
 _encode = msgspec.json.Encoder().encode
 _SCAN = 500
@@ -62,8 +62,8 @@ class RedisMirror:
         changed: dict[str, list[str]] = defaultdict(list)
         fields: dict[str, dict[str, bytes]] = defaultdict(dict)
         gone: dict[str, list[str]] = defaultdict(list)
-        for message in updates.values():
-            name, field = series_name(message), row_name(message)
+        for key, message in updates.items():
+            name, field = split_key(key)
             changed[name].append(field)
             if message.gone:
                 gone[name].append(field)

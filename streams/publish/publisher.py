@@ -11,7 +11,7 @@ from prometheus_client import Counter, Gauge, Histogram, disable_created_metrics
 from config.settings import Settings
 from streams.board import Board
 from streams.feed import Updates, merged
-from streams.messages import Messages, ProgressMessage, key_of, progress_of
+from streams.messages import Messages, ProgressMessage, progress_of
 from streams.publish.lease import Lease
 from streams.publish.mirror import RedisMirror
 from streams.publish.redis_client import REDIS_AWAY, redis_client
@@ -57,8 +57,7 @@ class _Cursor:
             return _News(merged(changes), progress, everything=False)
         updates: Updates = {}
         for number, reading in enumerate(list(view.all_readings())):
-            message = self._messages.message(reading, as_of)
-            updates[key_of(message)] = message
+            updates[self._messages.key(reading)] = self._messages.message(reading, as_of)
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await asyncio.sleep(0)
         return _News(updates, progress, everything=True)

@@ -11,7 +11,7 @@ from metrics.plan import Plan, SeriesPlan
 from metrics.view import Reading
 from streams.entity_messages import ContributionMessage, EntitiesPage, EntityMessage, EntityTotals
 from streams.envelope import format_instant
-from streams.messages import Messages, ReadingMessage, key_of, row_name, series_name
+from streams.messages import Messages, ReadingMessage, split_key
 
 AS_OF = parse_instant("2026-11-10T12:00:00Z")
 _AMOUNT = Fraction(1_250_000)
@@ -25,6 +25,7 @@ class Examples:
         amounts = (series for series in plan.series if series.rounds_to_minor and len(series.grain) == 1)
         self.series: SeriesPlan = next(amounts, plan.series[0])
         self._plan = plan
+        self._messages = Messages(plan)
         self.as_of = format_instant(AS_OF)
         self.dimensions = {name: f"{name}-1" for name in self.series.grain}
 
@@ -38,7 +39,7 @@ class Examples:
 
     def key(self) -> str:
         """Return the key of the reading on the topic."""
-        return key_of(self._reading())
+        return self._messages.key(self._of(Result(_AMOUNT)))
 
     def progress(self) -> dict[str, Any]:
         """Return a sign of life."""
@@ -47,8 +48,8 @@ class Examples:
 
     def changes(self) -> dict[str, Any]:
         """Return what is told over Redis."""
-        message = self._reading()
-        return {"as_of": self.as_of, "changed": {series_name(message): [row_name(message)]}}
+        name, field = split_key(self.key())
+        return {"as_of": self.as_of, "changed": {name: [field]}}
 
     def entities(self) -> dict[str, Any]:
         """Return a page of the entities of the reading."""
@@ -87,8 +88,10 @@ class Examples:
         return self._message(Result(_AMOUNT))
 
     def _message(self, result: Result) -> ReadingMessage:
-        dims = tuple(self.dimensions.values())
-        return Messages(self._plan).message(Reading(self.series, self.series.windows[0], dims, result), AS_OF)
+        return self._messages.message(self._of(result), AS_OF)
+
+    def _of(self, result: Result) -> Reading:
+        return Reading(self.series, self.series.windows[0], tuple(self.dimensions.values()), result)
 
 
 def plain(message: msgspec.Struct) -> dict[str, Any]:

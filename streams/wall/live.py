@@ -4,14 +4,13 @@ Tiles are made once per tick and selection, whoever looks at it. Each client is 
 compares the newest tiles with those that it sent last: one that is slow misses what lay between, and delays nobody.
 """
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 
-import msgspec
 from aiohttp import web
 
 from streams.board import Board
+from streams.server_events import Clients, frame, write
 from streams.wall.pages import state_of, tile_content
 from streams.wall.selection import Selection
 from streams.wall.tiles import Tiles
@@ -20,17 +19,7 @@ STATE_SECONDS = 5.0
 """How often a client hears that the stream lives, at least."""
 _LOOK_SECONDS = 1.0
 """How often the board is asked whether it is ready while nothing changes."""
-_WRITE_SECONDS = 30.0
-"""A client that takes nothing for so long is let go."""
-_MOST_CLIENTS = 1_000
 _FIRST = b"retry: 2000\n\n"
-_HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "X-Accel-Buffering": "no",  # a proxy that collects the answer first would make a stream pointless
-}
-_encode = msgspec.json.Encoder().encode
 Contents = Mapping[str, str]
 """The changing parts of the tiles, by the keys of their KPIs."""
 
@@ -45,8 +34,8 @@ class LiveWall:
         self._version = version
         self._made_at = ("", 0)
         self._made: dict[Selection, Contents] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._closed = False
+        self._clients = Clients()
+        self.close = self._clients.close
 
     async def serve(self, request: web.Request, chosen: Selection) -> web.StreamResponse:
         """Stream what a person has chosen until they go.
@@ -54,34 +43,10 @@ class LiveWall:
         Raises:
             HTTPServiceUnavailable: there are too many clients.
         """
-        if len(self._tasks) >= _MOST_CLIENTS:
-            raise web.HTTPServiceUnavailable(text=f"{_MOST_CLIENTS} walls are open already; try again later")
-        response = web.StreamResponse(headers=_HEADERS)
-        await response.prepare(request)
-        task = asyncio.ensure_future(self._follow(response, chosen))
-        self._tasks.add(task)
-        try:
-            await task
-        except TimeoutError:
-            if request.transport is not None:
-                request.transport.abort()
-        except ConnectionError:
-            pass  # the client has gone
-        except asyncio.CancelledError:
-            if not self._closed:
-                raise
-        finally:
-            self._tasks.discard(task)
-        return response
-
-    async def close(self, _: web.Application) -> None:
-        """End all streams; the browsers come back by themselves."""
-        self._closed = True
-        for task in self._tasks:
-            task.cancel()
+        return await self._clients.serve(request, lambda response: self._follow(response, chosen))
 
     async def _follow(self, response: web.StreamResponse, chosen: Selection) -> None:
-        await _write(response, _FIRST)
+        await write(response, _FIRST)
         sent: Contents = {}
         told, told_at = b"", 0.0
         while True:
@@ -89,13 +54,13 @@ class LiveWall:
             number = feed.number
             contents = self.contents(chosen)
             changed = {key: content for key, content in contents.items() if sent.get(key) != content}
-            frames = _frame("tiles", changed) if changed else b""
+            frames = frame("tiles", changed) if changed else b""
             state, now = self._state(chosen), time.monotonic()
             if state != told or now - told_at >= STATE_SECONDS:
                 frames += state
                 told, told_at = state, now
             if frames:
-                await _write(response, frames)
+                await write(response, frames)
             sent = contents
             await feed.wait(_LOOK_SECONDS, after=number)
 
@@ -122,12 +87,4 @@ class LiveWall:
             "clock": state.clock,
             "version": self._version(),
         }
-        return _frame("state", told)
-
-
-async def _write(response: web.StreamResponse, frames: bytes) -> None:
-    await asyncio.wait_for(response.write(frames), _WRITE_SECONDS)
-
-
-def _frame(name: str, content: object) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), _encode(content))
+        return frame("state", told)

@@ -26,7 +26,7 @@ from metrics.plan import Plan, compile_plan
 from metrics.shard import Record, Rejected
 from streams.envelope import Event
 from streams.example_events import example_events
-from streams.messages import Messages, encode, key_of, progress_of, row_name, series_name
+from streams.messages import Messages, encode, progress_of, split_key
 from streams.owned import OwnedShard
 from streams.publish.mirror import ChangesMessage
 from streams.render_schemas import FOLDER, schema_files
@@ -368,10 +368,11 @@ def evaluated() -> Embedded:
 def test_every_reading_that_is_sent_is_valid() -> None:
     messages = Messages(plan())
     at = parse_instant(T)
-    sent = [messages.message(reading, at) for reading in evaluated().view.all_readings()]
+    readings = list(evaluated().view.all_readings())
+    sent = [messages.message(reading, at) for reading in readings]
 
     wrong = [f for message in sent for f in faults("reading", json.loads(encode(message)))]
-    keys = [key_of(message) for message in sent]
+    keys = [messages.key(reading) for reading in readings]
     assert wrong == []
     assert [key for key in keys if not re.search(SERIES_KEY["pattern"], key)] == []
     assert {m.value is None for m in sent} == {True, False}
@@ -381,10 +382,10 @@ def test_every_reading_that_is_sent_is_valid() -> None:
 def test_a_key_with_every_special_character_is_one() -> None:
     messages = Messages(plan())
     reading = next(r for r in evaluated().view.all_readings() if len(r.dims) == 1)
-    message = messages.message(reading._replace(dims=("a,b|c=d%é\n",)), parse_instant(T))
+    key = messages.key(reading._replace(dims=("a,b|c=d%é\n",)))
 
-    assert key_of(message).endswith("=a%2Cb%7Cc%3Dd%25é\n")
-    for pattern, text in ((SERIES_KEY, key_of(message)), (SERIES, series_name(message)), (ROW, row_name(message))):
+    assert key.endswith("=a%2Cb%7Cc%3Dd%25é\n")
+    for pattern, text in zip((SERIES_KEY, SERIES, ROW), (key, *split_key(key)), strict=True):
         assert re.search(pattern["pattern"], text)
 
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import streams.api.stream
+import streams.server_events
 from metrics.plan import Plan
 from tests.unit.streams.boards import DAY, SECOND, Board, Client, empty_board, golden_board, golden_plan, serving
 
@@ -175,7 +176,7 @@ async def test_before_the_first_tick_there_is_an_empty_snapshot(plan: Plan) -> N
 
 
 async def test_too_many_clients_are_refused(board: Board, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streams.api.stream, "_MOST_CLIENTS", 1)
+    monkeypatch.setattr(streams.server_events, "MOST_CLIENTS", 1)
     async with serving(board) as client, listening(client) as stream:
         await stream.next()
         async with client.get(REVENUE) as response:
@@ -186,7 +187,7 @@ async def test_too_many_clients_are_refused(board: Board, monkeypatch: pytest.Mo
 async def test_a_client_that_takes_nothing_is_let_go_and_delays_nobody(
     board: Board, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams.api.stream, "_WRITE_SECONDS", 0.2)
+    monkeypatch.setattr(streams.server_events, "WRITE_SECONDS", 0.2)
     async with serving(board) as client:
         with socket.socket() as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

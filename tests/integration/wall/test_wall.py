@@ -8,14 +8,10 @@ from axe_playwright_python.async_playwright import Axe  # type: ignore[import-un
 from playwright.async_api import Page, expect
 
 from streams.feed import Feed
+from tests.integration.wall.conftest import Served, Visit, figure
 from tests.unit.streams.boards import Board
-from tests.wall.conftest import Served, Visit
 
 PHONE = (390, 844)
-
-
-def figure(page: Page, kpi: str) -> Any:
-    return page.locator(f"#tile-{kpi} .figure")
 
 
 # ------------------------------------------------------------------------------------------------------------- the wall

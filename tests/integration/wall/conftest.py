@@ -22,15 +22,13 @@ from streams.web import view_app
 from streams.web_parts import bound_port, quiet_runner
 from tests.unit.streams.boards import SECOND, Board, golden_board
 
-_HERE = Path(__file__).parent
 _SCREENSHOTS = os.environ.get("WALL_SCREENSHOTS")  # a folder: read here, because tests run without SALESPULSE_…
 Scheme = Literal["light", "dark"]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(_HERE):
-            item.add_marker(pytest.mark.integration)
+def figure(page: Page, kpi: str) -> Any:
+    """Return the value on the tile of a KPI."""
+    return page.locator(f"#tile-{kpi} .figure")
 
 
 class Served:
