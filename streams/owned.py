@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from config.settings import Settings
 from metrics.partitions import home_partitions
@@ -20,14 +20,12 @@ from metrics.records import PROGRESS_KEY
 from metrics.shard import Link, Record, Rejected, Sealed, Shard
 from streams.clock import Clock, wall_clock
 from streams.internal import decode_internal, encode_link, encode_misrouted
-from streams.kafka import client_options, send_batches
+from streams.kafka import send_batches, transactional_producer
 
 TRANSACTION_RECORDS = 20_000
 """A transaction takes at most so many records of the sources."""
 HEARTBEAT_SECONDS = 2.0
 """A shard without changes still says so often that it lives."""
-_BATCH_BYTES = 900_000
-_REQUEST_BYTES = 8 * 1024 * 1024
 _encode = msgspec.msgpack.Encoder().encode
 _encode_json = msgspec.json.Encoder().encode
 
@@ -52,16 +50,7 @@ class OwnedShard:
         self._next: dict[str, int] = {}
         self._unsure: dict[str, int | None] = {}
         self._repeat_before: dict[str, int] = {}
-        self._producer = AIOKafkaProducer(
-            **client_options(settings),
-            transactional_id=f"{settings.app_id}.{index}",
-            transaction_timeout_ms=60_000,
-            max_batch_size=_BATCH_BYTES,
-            max_request_size=_REQUEST_BYTES,
-            # Kafka 4 answers some first produces of a transaction with a retriable error; the default of 100 ms is
-            # felt.
-            retry_backoff_ms=20,
-        )
+        self._producer = transactional_producer(settings, str(index), timeout_ms=60_000)
 
     async def open(self) -> None:
         """Take possession: from here on no older owner can write for this shard."""

@@ -10,22 +10,20 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 import msgspec
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
 from config.settings import Settings
 from metrics.partitions import home_partitions
 from streams.feed import Updates
-from streams.kafka import OutputRecord, client_options, send_batches
+from streams.kafka import OutputRecord, client_options, send_batches, transactional_producer
 from streams.messages import PROGRESS_KEY, ProgressMessage, ReadingMessage, content_of, encode
 from streams.recovery import read_committed
 
 REVISION_HEADER = "revision"
 """A tombstone has no value to hold its revision, so a header does."""
 _AT_ONCE = 500
-_BATCH_BYTES = 900_000
-_REQUEST_BYTES = 8 * 1024 * 1024
 _decode = msgspec.json.Decoder(ReadingMessage).decode
 
 
@@ -56,14 +54,7 @@ class KpiTopic:
         Raises:
             KafkaError: the cluster cannot be used now.
         """
-        self._producer = AIOKafkaProducer(
-            **client_options(self._settings),
-            transactional_id=f"{self._settings.app_id}.kpis",
-            transaction_timeout_ms=30_000,
-            max_batch_size=_BATCH_BYTES,
-            max_request_size=_REQUEST_BYTES,
-            retry_backoff_ms=20,
-        )
+        self._producer = transactional_producer(self._settings, "kpis", timeout_ms=30_000)
         await self._producer.start()
         partitions = await self._find_partitions()
         self._partitions = len(partitions)

@@ -5,17 +5,7 @@ from typing import Any
 import pytest
 
 from metrics.plan import Plan
-from tests.unit.streams.boards import SECOND, Board, T, get_json, golden_board, golden_plan, serving
-
-
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return golden_plan()
-
-
-@pytest.fixture
-def board(plan: Plan) -> Board:
-    return golden_board(plan)
+from tests.unit.streams.boards import SECOND, Board, T, get_json, serving
 
 
 async def test_readings_are_exact_and_say_what_they_are(board: Board) -> None:
@@ -158,7 +148,7 @@ async def test_unchanged_readings_need_not_be_sent_again(board: Board) -> None:
             assert response.headers["ETag"] != tag
 
 
-async def test_the_declared_kpis_are_told(board: Board, plan: Plan) -> None:
+async def test_the_declared_kpis_are_told(board: Board, served_plan: Plan) -> None:
     async with serving(board) as client:
         async with client.get("/api/v1/kpis") as response:
             kpis = {k["key"]: k for k in await response.json()}
@@ -166,11 +156,11 @@ async def test_the_declared_kpis_are_told(board: Board, plan: Plan) -> None:
         async with client.get("/api/v1/kpis", headers={"If-None-Match": tag}) as response:
             assert response.status == 304
 
-    assert list(kpis) == list(plan.declarations.kpis)
+    assert list(kpis) == list(served_plan.declarations.kpis)
     revenue = kpis["revenue"]
     assert (revenue["title"], revenue["group"]["title"]["nl"]) == (
         {"en": "Sales revenue", "nl": "Verkoopomzet"},
-        plan.declarations.groups["revenue"].title.nl,
+        served_plan.declarations.groups["revenue"].title.nl,
     )
     assert {"by": ["team", "product"], "windows": ["mtd"]} in revenue["grains"]
     assert {"by": [], "window": "24h", "value": "25000", "words": "24h: 25000"} in revenue["targets"]

@@ -12,19 +12,13 @@ import pytest
 import streams.api.stream
 import streams.server_events
 from metrics.plan import Plan
-from tests.unit.streams.boards import DAY, SECOND, Board, Client, empty_board, golden_board, golden_plan, serving
+from tests.unit.streams.boards import DAY, SECOND, Board, Client, empty_board, serving
 
 REVENUE = "/api/v1/stream?kpi=revenue&window=mtd&by=team"
 
 
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return golden_plan()
-
-
 @pytest.fixture
-def board(plan: Plan) -> Board:
-    board = golden_board(plan)
+def board(board: Board) -> Board:
     board.tick(SECOND // 2)  # the golden instant is the end of a day, and of a new one all readings are told
     return board
 
@@ -156,10 +150,10 @@ async def test_without_news_it_gives_signs_of_life(board: Board, monkeypatch: py
             await stream.next("progress")
 
 
-async def test_a_view_that_begins_anew_sends_a_snapshot(board: Board, plan: Plan) -> None:
+async def test_a_view_that_begins_anew_sends_a_snapshot(board: Board, served_plan: Plan) -> None:
     async with serving(board) as client, listening(client) as stream:
         await stream.next("progress")
-        fresh = Board(plan)
+        fresh = Board(served_plan)
         fresh.win("first", 500)
         fresh.embedded.tick(fresh.embedded.shards[0].now)
         board.view, board.embedded = fresh.view, fresh.embedded
@@ -168,8 +162,8 @@ async def test_a_view_that_begins_anew_sends_a_snapshot(board: Board, plan: Plan
         assert values(await stream.next("snapshot")) == {"noord": "5.00"}
 
 
-async def test_before_the_first_tick_there_is_an_empty_snapshot(plan: Plan) -> None:
-    async with serving(empty_board(plan)) as client, listening(client) as stream:
+async def test_before_the_first_tick_there_is_an_empty_snapshot(served_plan: Plan) -> None:
+    async with serving(empty_board(served_plan)) as client, listening(client) as stream:
         snapshot = await stream.next()
         assert (snapshot.data["as_of"], snapshot.data["readings"], snapshot.data["last"]) == (None, [], True)
         assert (await stream.next("progress")).data["reason"] == "loading"

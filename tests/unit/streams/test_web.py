@@ -18,24 +18,12 @@ from tests.unit.streams.boards import (
     empty_board,
     get_json,
     get_text,
-    golden_board,
-    golden_plan,
     serving,
 )
 
 
-@pytest.fixture(scope="module")
-def plan() -> Plan:
-    return golden_plan()
-
-
-@pytest.fixture
-def board(plan: Plan) -> Board:
-    return golden_board(plan)
-
-
-async def test_before_the_first_tick_there_are_no_readings(plan: Plan) -> None:
-    async with serving(empty_board(plan)) as client:
+async def test_before_the_first_tick_there_are_no_readings(served_plan: Plan) -> None:
+    async with serving(empty_board(served_plan)) as client:
         assert await get_json(client, "/api/v1/readings") == []
         assert "loading" in await get_text(client, "/")
         assert "sales_revenue" not in await get_text(client, "/metrics")
@@ -63,10 +51,10 @@ async def test_metrics_come_in_the_form_that_is_asked_for(board: Board) -> None:
     assert 'sales_revenue_euros{window="mtd"} 25629.63' in text
 
 
-async def test_metrics_follow_a_view_that_is_replaced(board: Board, plan: Plan) -> None:
+async def test_metrics_follow_a_view_that_is_replaced(board: Board, served_plan: Plan) -> None:
     async with serving(board) as client:
         assert "sales_revenue_euros" in await get_text(client, "/metrics")
-        board.view = View(plan)
+        board.view = View(served_plan)
         assert "sales_revenue_euros" not in await get_text(client, "/metrics")
 
 
