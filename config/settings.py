@@ -17,6 +17,7 @@ PREFIX = "SALESPULSE_"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INSTANT = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})")
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>\d{1,5}))?")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 _SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _MAX_PORT = 65535
 
@@ -78,6 +79,9 @@ class Settings(BaseSettings):
         " machine's host name where `http_host` is a wildcard.",
     )
     http_token: SecretStr | None = Field(None, description="Bearer token that HTTP clients must send.")
+    http_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins whose pages may read the API, with commas; none by default."
+    )
     flush_interval: float = Field(0.2, gt=0, le=10, description="Seconds between two flushes.")
     log_format: Literal["console", "json"] = Field("console", description="Shape of the log lines.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
@@ -191,9 +195,18 @@ class Settings(BaseSettings):
             raise ValueError("\n".join(missing))
         return paths
 
-    @field_validator("groups_off", mode="before")
+    @field_validator("http_origins")
     @classmethod
-    def _split_groups(cls, value: object) -> object:
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                message = f"`{origin}` is not an origin; write scheme and host only, such as `https://wall.example.com`"
+                raise ValueError(message)
+        return origins
+
+    @field_validator("groups_off", "http_origins", mode="before")
+    @classmethod
+    def _split_names(cls, value: object) -> object:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
 
     @field_validator("log_level", mode="before")

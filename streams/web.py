@@ -1,5 +1,8 @@
 """The web application of a view: the wall for people, the API for services, `/metrics`, `/healthz` and `/readyz`."""
 
+from collections.abc import Iterable
+
+import aiohttp_cors
 from aiohttp import web
 
 from config.settings import Settings
@@ -16,10 +19,22 @@ def view_app(settings: Settings, board: Board) -> web.Application:
     """Build the web application of `board`."""
     app = web.Application(middlewares=[errors_as_json, require_token(settings.http_token)])
     WallRoutes(board).add_to(app)
-    ApiRoutes(board).add_to(app)
+    api = ApiRoutes(board).add_to(app)
+    if settings.http_origins:
+        _share(app, api, settings.http_origins)
     _Metrics(board).add_to(app)
     health_routes(app, board)
     return app
+
+
+def _share(app: web.Application, routes: Iterable[web.AbstractRoute], origins: Iterable[str]) -> None:
+    """Let pages of other `origins` read the answers of `routes`; a browser keeps them from all others."""
+    allowed = aiohttp_cors.ResourceOptions(  # type: ignore[no-untyped-call] # it has types, but not for this
+        allow_headers=("Authorization", "If-None-Match", "Last-Event-ID"), expose_headers=("ETag",)
+    )
+    cors = aiohttp_cors.setup(app, defaults=dict.fromkeys(origins, allowed))
+    for route in routes:
+        cors.add(route)
 
 
 class _Metrics:

@@ -31,7 +31,8 @@ def require_token(token: SecretStr | None) -> Middleware:
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if expected is not None and request.path not in OPEN_PATHS:
+        open_ = request.path in OPEN_PATHS or request.method == "OPTIONS"  # what a browser asks before it may ask
+        if expected is not None and not open_:
             given = _given_token(request.headers.get("Authorization", ""))
             if not hmac.compare_digest(given.encode("utf-8", "surrogateescape"), expected):
                 page = "text/html" in request.headers.get("Accept", "")

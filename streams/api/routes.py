@@ -31,20 +31,25 @@ class ApiRoutes:
 
     def __init__(self, board: Board) -> None:
         """Make what does not change while the process lives."""
-        self._board = board
-        self._streams = Streams(board)
         plan = board.view.plan
+        self._board = board
+        self._messages = Messages(plan)
+        self._streams = Streams(board, self._messages)
         self._kpis = _encode(kpi_messages(plan))
         self._openapi = _encode(openapi_document(plan))
 
-    def add_to(self, app: web.Application) -> None:
-        """Add the routes."""
-        app.router.add_get("/api/v1/kpis", self._get_kpis)
-        app.router.add_get("/api/v1/readings", self._get_readings)
-        app.router.add_get("/api/v1/readings/{kpi}/entities", self._get_entities)
-        app.router.add_get("/api/v1/stream", self._get_stream)
-        app.router.add_get("/api/v1/openapi.json", self._get_openapi)
+    def add_to(self, app: web.Application) -> list[web.AbstractRoute]:
+        """Add the routes, and return them."""
         app.on_shutdown.append(self._streams.close)
+        return app.router.add_routes(
+            [
+                web.get("/api/v1/kpis", self._get_kpis),
+                web.get("/api/v1/readings", self._get_readings),
+                web.get("/api/v1/readings/{kpi}/entities", self._get_entities),
+                web.get("/api/v1/stream", self._get_stream),
+                web.get("/api/v1/openapi.json", self._get_openapi),
+            ]
+        )
 
     async def _get_kpis(self, request: web.Request) -> web.Response:
         check_parameters(request, ())
@@ -60,7 +65,7 @@ class ApiRoutes:
         asked = _query(view, request)
         as_of = _instant(request.query.getall("as_of", []))
         if as_of is not None and as_of != view.as_of:
-            return json_response(await _body(view, await _past(view, asked, as_of), as_of))
+            return json_response(await self._body(await _past(view, asked, as_of), as_of))
         feed = self._board.feed
         tag = tag_of(feed.epoch, feed.number, view.as_of, request.query_string)
         unchanged = not_modified(request, tag)
@@ -68,7 +73,15 @@ class ApiRoutes:
             return unchanged
         if view.as_of is None:
             return json_response(b"[]", tag)
-        return json_response(await _body(view, list(select(view, asked)), view.as_of), tag)
+        return json_response(await self._body(list(select(view, asked)), view.as_of), tag)
+
+    async def _body(self, readings: list[Reading], as_of: int) -> bytes:
+        parts = []
+        for number, reading in enumerate(readings):
+            parts.append(encode(self._messages.message(reading, as_of)))
+            if number % _AT_ONCE == _AT_ONCE - 1:
+                await asyncio.sleep(0)
+        return b"[" + b",".join(parts) + b"]"
 
     async def _get_entities(self, request: web.Request) -> web.Response:
         check_parameters(request, ENTITY_PARAMETERS)
@@ -137,16 +150,6 @@ def _wanted(view: View, asked: Query) -> Iterator[tuple[int, SeriesPlan, Window]
             for window in series.windows:
                 if asked.wants_window(window.token):
                     yield index, series, window
-
-
-async def _body(view: View, readings: list[Reading], as_of: int) -> bytes:
-    messages = Messages(view.plan)
-    parts = []
-    for number, reading in enumerate(readings):
-        parts.append(encode(messages.message(reading, as_of)))
-        if number % _AT_ONCE == _AT_ONCE - 1:
-            await asyncio.sleep(0)
-    return b"[" + b",".join(parts) + b"]"
 
 
 def _unchanging(request: web.Request, body: bytes) -> web.Response:

@@ -52,9 +52,10 @@ class _Snapshot(NamedTuple):
 class Streams:
     """The streams of one board."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, messages: Messages) -> None:
         """Begin without clients."""
         self._board = board
+        self._messages = messages
         self._clients = Clients()
         self.close = self._clients.close
         Gauge("salespulse_stream_clients", "Clients of the stream.", registry=board.registry).set_function(
@@ -132,12 +133,12 @@ class Streams:
         view, epoch, number, as_of = self._board.view, feed.epoch, feed.number, self._as_of()
         if view.as_of is None:
             return _Snapshot(epoch, number, now, [frame("snapshot", SnapshotEvent(as_of=None, readings=[], last=True))])
-        at, messages = view.as_of, Messages(view.plan)
+        at = view.as_of
         readings = list(select(view, asked))  # of one instant, although it is sent in pieces
         pieces = []
         for begin in range(0, len(readings) or 1, _PIECE):
             last = begin + _PIECE >= len(readings)
-            told = [messages.message(r, at) for r in readings[begin : begin + _PIECE]]
+            told = [self._messages.message(r, at) for r in readings[begin : begin + _PIECE]]
             event = SnapshotEvent(as_of=as_of, readings=told, last=last)
             pieces.append(frame("snapshot", event, _id(epoch, number) if last else None))
             await asyncio.sleep(0)

@@ -143,14 +143,24 @@ class Publisher:
     async def _write_topic(self) -> None:
         cursor, written_at = _Cursor(self._board), 0.0
         while True:
-            if self._board.view.as_of is not None:
-                news = await cursor.look()
-                if news.updates or news.everything or time.monotonic() - written_at >= HEARTBEAT_SECONDS:
-                    with self._seconds.time():
-                        written = await self._topic.publish(news.updates, news.progress, everything=news.everything)
-                    self._published.inc(written)
-                    written_at = time.monotonic()
-            await self._board.feed.wait(HEARTBEAT_SECONDS, after=max(cursor.number, 0))
+            if self._is_behind():
+                await self._board.feed.wait(HEARTBEAT_SECONDS)
+                continue
+            news = await cursor.look()
+            if news.updates or news.everything or time.monotonic() - written_at >= HEARTBEAT_SECONDS:
+                with self._seconds.time():
+                    written = await self._topic.publish(news.updates, news.progress, everything=news.everything)
+                self._published.inc(written)
+                written_at = time.monotonic()
+            await self._board.feed.wait(HEARTBEAT_SECONDS, after=cursor.number)
+
+    def _is_behind(self) -> bool:
+        """Return whether there is nothing to publish yet, or only what is older than the topic.
+
+        A view that starts while no worker lives knows no later instant than the last that they all spoke for.
+        """
+        as_of = progress_of(self._board.view).as_of
+        return as_of is None or (as_of < self._topic.as_of and not self._board.ready()[0])
 
     # ------------------------------------------------------------------------------------------------------------ redis
 
@@ -159,17 +169,19 @@ class Publisher:
         cursor = _Cursor(self._board)
         mirror = RedisMirror(self._redis, self._prefix, self._board.feed.epoch)
         while True:
-            if self._board.view.as_of is not None:
-                try:
-                    await self._write_redis(mirror, cursor)
-                    self._in_step.set(1)
-                except REDIS_AWAY as error:
-                    self._in_step.set(0)
-                    self._say("redis cannot be written, trying again", error)
-                    cursor.begin_anew()
-                    await asyncio.sleep(_PAUSE_SECONDS)
-                    continue
-            await self._board.feed.wait(HEARTBEAT_SECONDS, after=max(cursor.number, 0))
+            if self._board.view.as_of is None:
+                await self._board.feed.wait(HEARTBEAT_SECONDS)
+                continue
+            try:
+                await self._write_redis(mirror, cursor)
+                self._in_step.set(1)
+            except REDIS_AWAY as error:
+                self._in_step.set(0)
+                self._say("redis cannot be written, trying again", error)
+                cursor.begin_anew()
+                await asyncio.sleep(_PAUSE_SECONDS)
+            else:
+                await self._board.feed.wait(HEARTBEAT_SECONDS, after=cursor.number)
 
     async def _write_redis(self, mirror: RedisMirror, cursor: _Cursor) -> None:
         news = await cursor.look()

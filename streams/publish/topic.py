@@ -25,6 +25,7 @@ REVISION_HEADER = "revision"
 """A tombstone has no value to hold its revision, so a header does."""
 _AT_ONCE = 500
 _decode = msgspec.json.Decoder(ReadingMessage).decode
+_decode_progress = msgspec.json.Decoder(ProgressMessage).decode
 
 
 class Published(NamedTuple):
@@ -47,6 +48,8 @@ class KpiTopic:
         self._producer: Any = None
         self._partitions = 0
         self._published: dict[str, Published] = {}
+        self.as_of = ""
+        """Up to when the topic was true last; empty before anything was published."""
 
     async def open(self) -> None:
         """Take the place of whoever published before, and read what there is.
@@ -76,19 +79,18 @@ class KpiTopic:
         return [TopicPartition(self._topic, p) for p in sorted(found)]
 
     def _take(self, record: Any) -> None:
+        """Take note of a record; one that cannot be read (of another program) is replaced by the next reading."""
         key = record.key.decode()
-        if key == PROGRESS_KEY:
-            return
-        if record.value is None:
-            revision = int(dict(record.headers).get(REVISION_HEADER, b"0"))
-            self._published[key] = Published(revision, None)
-            return
-        try:
-            message = _decode(record.value)
-        except msgspec.MsgspecError:  # of another release, or of another program: the next reading replaces it
-            self._published[key] = Published(0, ())
-        else:
-            self._published[key] = Published(message.revision or 0, content_of(message))
+        with suppress(msgspec.MsgspecError):
+            if key == PROGRESS_KEY:
+                self.as_of = _decode_progress(record.value).as_of or ""
+            elif record.value is None:
+                revision = int(dict(record.headers).get(REVISION_HEADER, b"0"))
+                self._published[key] = Published(revision, None)
+            else:
+                self._published[key] = Published(0, ())
+                message = _decode(record.value)
+                self._published[key] = Published(message.revision or 0, content_of(message))
 
     async def close(self) -> None:
         """Let go of the producer."""
@@ -122,6 +124,7 @@ class KpiTopic:
                 await asyncio.sleep(0)
         await self._write(records)
         self._published |= news
+        self.as_of = progress.as_of or ""
         return len(news)
 
     def _next(self, key: str, content: tuple[object, ...] | None) -> Published | None:

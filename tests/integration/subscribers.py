@@ -38,7 +38,7 @@ class TopicTable:
             self.revisions[key].append(int(dict(record.headers)["revision"]))
         else:
             self.readings[key] = msgspec.json.decode(record.value)
-            self.revisions[key].append(self.readings[key]["revision"])
+            self.revisions[key].append(self.readings[key].get("revision", 0))
 
     def holes(self) -> dict[str, list[int]]:
         """Return the keys whose revisions do not follow one another (compaction apart), with those."""

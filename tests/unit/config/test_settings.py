@@ -43,6 +43,7 @@ def test_defaults_are_a_local_installation(monkeypatch: pytest.MonkeyPatch) -> N
         "currency": "EUR",
         "catalogue": (),
         "groups_off": (),
+        "http_origins": (),
         "http_host": "127.0.0.1",
         "http_port": 8080,
         "worker_http_port": 8081,
@@ -92,6 +93,15 @@ def test_groups_are_switched_off_by_their_names(
     monkeypatch: pytest.MonkeyPatch, text: str, expected: tuple[str, ...]
 ) -> None:
     assert _load(monkeypatch, GROUPS_OFF=text).groups_off == expected
+
+
+def test_origins_are_named_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _load(monkeypatch, HTTP_ORIGINS="https://a.example, http://localhost:3000").http_origins == (
+        "https://a.example",
+        "http://localhost:3000",
+    )
+    with pytest.raises(SettingsError, match="`https://a.example/page` is not an origin; write scheme and host only"):
+        _load(monkeypatch, HTTP_ORIGINS="https://a.example/page")
 
 
 def test_settings_do_not_change() -> None:

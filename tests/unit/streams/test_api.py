@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from metrics.plan import Plan
 from tests.unit.streams.boards import SECOND, Board, T, get_json, serving
@@ -215,9 +216,34 @@ async def test_a_fault_of_ours_tells_nothing_of_the_inside(board: Board, monkeyp
     assert body == {"error": "something went wrong on this side; the log of the service says what"}
 
 
+ORIGIN = "https://wall.example"
+PREFLIGHT = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+
+
 async def test_nobody_elses_pages_may_read_the_answers(board: Board) -> None:
-    async with (
-        serving(board) as client,
-        client.get("/api/v1/kpis", headers={"Origin": "https://elsewhere.example"}) as response,
-    ):
-        assert "Access-Control-Allow-Origin" not in response.headers
+    async with serving(board) as client:
+        async with client.get("/api/v1/kpis", headers={"Origin": ORIGIN}) as response:
+            assert response.status == 200
+            assert "Access-Control-Allow-Origin" not in response.headers
+        async with client.options("/api/v1/kpis", headers={"Origin": ORIGIN} | PREFLIGHT) as response:
+            assert response.status == 405
+
+
+async def test_pages_of_an_origin_that_is_named_may(board: Board) -> None:
+    async with serving(board, http_origins=(ORIGIN,), http_token=SecretStr("s3cret")) as client:
+        async with client.options("/api/v1/readings", headers={"Origin": ORIGIN} | PREFLIGHT) as response:
+            assert response.status == 200
+            assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+            assert response.headers["Access-Control-Allow-Headers"] == "AUTHORIZATION"
+        headers = {"Origin": ORIGIN, "Authorization": "Bearer s3cret"}
+        async with client.get("/api/v1/readings?kpi=revenue", headers=headers) as response:
+            assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+            assert response.headers["Access-Control-Expose-Headers"] == "ETag"
+        async with client.get("/api/v1/stream?kpi=revenue", headers=headers) as response:
+            assert response.headers["Access-Control-Allow-Origin"] == ORIGIN
+        async with client.get(
+            "/api/v1/readings?kpi=revenue", headers=headers | {"Origin": "https://x.example"}
+        ) as other:
+            assert "Access-Control-Allow-Origin" not in other.headers
+        async with client.get("/", headers=headers) as page:
+            assert "Access-Control-Allow-Origin" not in page.headers
