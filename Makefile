@@ -53,11 +53,12 @@ lint: check ## Check style, format, types, and the declarations
 
 .PHONY: unit
 unit: venv ## Run the tests that need nothing but Python
-	$(BIN)/pytest -m "not integration and not slow"
+	$(BIN)/pytest -n auto -m "not integration and not slow"
 
 .PHONY: test
-test: venv ## Run every test; starts its own Kafka broker
-	$(BIN)/pytest --durations=10
+test: venv ## Run every test: the pure ones on all cores, then those with a Kafka broker, which it starts
+	$(BIN)/pytest -n auto -m "not integration" --durations=5
+	$(BIN)/pytest -m integration --durations=10
 
 .PHONY: cover
 cover: venv ## Measure branch coverage of metrics/ (must be 100 %)

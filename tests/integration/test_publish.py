@@ -117,7 +117,7 @@ async def test_a_killed_publisher_is_replaced_within_the_lease(
         await views[1].until_ready()
         async with following(settings) as table, business.going_on():
             await until_equal(table, views[1].address)
-            for number in range(3):
+            for number in range(2):
                 begun = len(table.progress_times) - 1
                 views[number].kill()
                 views.append(ServeProcess(settings, tmp_path / f"view{number + 2}.log"))

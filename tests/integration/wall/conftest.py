@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
+from prometheus_client import CollectorRegistry
 
 from config.load import load
 from config.settings import Settings
@@ -47,6 +48,7 @@ class Served:
         return f"http://127.0.0.1:{self._port}"
 
     async def start(self) -> None:
+        self.board.registry = CollectorRegistry()  # as of a process that has just begun
         runner = await quiet_runner(view_app(Settings(), self.board), "127.0.0.1", self._port)
         self._open.push_async_callback(runner.cleanup)
         self._port = bound_port(runner)

@@ -100,7 +100,7 @@ def test_origins_are_named_with_commas(monkeypatch: pytest.MonkeyPatch) -> None:
         "https://a.example",
         "http://localhost:3000",
     )
-    with pytest.raises(SettingsError, match="`https://a.example/page` is not an origin; write scheme and host only"):
+    with pytest.raises(SettingsError, match=r"`https://a\.example/page` is not an origin; write scheme and host only"):
         _load(monkeypatch, HTTP_ORIGINS="https://a.example/page")
 
 
