@@ -55,6 +55,7 @@ class Lease:
         """Acquire the lease and renew it, for ever; give it back when cancelled."""
         if self._lock is None:
             self._hold(held=True)
+            await asyncio.Event().wait()  # for good: nothing is to be renewed
             return
         begun = _now()
         try:

@@ -20,6 +20,8 @@ from streams.publish.topic import KpiTopic
 HEARTBEAT_SECONDS = 5.0
 """Without changes the progress is written so often; what is promised is twice as long."""
 _PAUSE_SECONDS = 1.0
+_MIRROR_ANSWER_SECONDS, _LEASE_ANSWER_SECONDS = 10.0, 1.0
+"""All readings at once may take Redis a while; whether the lease is held must be known soon."""
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _SAY_EVERY_SECONDS = 60.0
 _AT_ONCE = 500
@@ -69,10 +71,11 @@ class Publisher:
     def __init__(self, settings: Settings, board: Board) -> None:
         """Begin without connections; `run` does the rest."""
         self._board = board
-        url = settings.redis_url
-        self._redis: Any = None if url is None else redis_client(url.get_secret_value())
+        url = None if settings.redis_url is None else settings.redis_url.get_secret_value()
+        self._redis: Any = None if url is None else redis_client(url, _MIRROR_ANSWER_SECONDS)
+        self._for_lease: Any = None if url is None else redis_client(url, _LEASE_ANSWER_SECONDS)
         self._prefix = settings.app_id
-        self._lease = Lease(self._redis, f"{settings.app_id}:lease:kpis")
+        self._lease = Lease(self._for_lease, f"{settings.app_id}:lease:kpis")
         self._topic = KpiTopic(settings)
         disable_created_metrics()  # type: ignore[no-untyped-call] # gauges that repeat when the process began
         registry = board.registry
@@ -95,16 +98,19 @@ class Publisher:
 
     async def run(self) -> None:
         """Publish whenever this view is to, until cancelled."""
-        keeping = asyncio.ensure_future(self._lease.keep())
         try:
-            while True:
-                await self._lease.until_held()
-                await self._while_held()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._lease.keep())
+                tasks.create_task(self._publish_for_ever())
         finally:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
-            if self._redis is not None:
-                await self._redis.aclose()
+            for redis in (self._redis, self._for_lease):
+                if redis is not None:
+                    await redis.aclose()
+
+    async def _publish_for_ever(self) -> None:
+        while True:
+            await self._lease.until_held()
+            await self._while_held()
 
     async def _while_held(self) -> None:
         works = [self._lease.until_lost(), self._feed_topic()]

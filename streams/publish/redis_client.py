@@ -9,15 +9,13 @@ from redis.exceptions import RedisError
 
 REDIS_AWAY = (RedisError, OSError, TimeoutError)
 """What is raised when Redis does not do what it is asked."""
-ANSWER_SECONDS = 1.0
-"""How long Redis has for an answer."""
 
 
-def redis_client(url: str) -> Any:
-    """Return a client for `url`; it connects when it is first used."""
+def redis_client(url: str, answer_seconds: float) -> Any:
+    """Return a client for `url` that gives Redis so long for an answer; it connects when it is first used."""
     return Redis.from_url(
         url,
-        socket_timeout=ANSWER_SECONDS,
-        socket_connect_timeout=ANSWER_SECONDS,
+        socket_timeout=answer_seconds,
+        socket_connect_timeout=answer_seconds,
         retry=Retry(NoBackoff(), 0),
     )
