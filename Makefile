@@ -51,13 +51,16 @@ lint: check ## Check style, format, types, and the declarations
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# On all cores; a file stays together, because what its tests share is made once.
+PURE := $(BIN)/pytest -n auto --dist loadfile
+
 .PHONY: unit
 unit: venv ## Run the tests that need nothing but Python
-	$(BIN)/pytest -n auto -m "not integration and not slow"
+	$(PURE) -m "not integration and not slow"
 
 .PHONY: test
 test: venv ## Run every test: the pure ones on all cores, then those with a Kafka broker, which it starts
-	$(BIN)/pytest -n auto -m "not integration" --durations=5
+	$(PURE) -m "not integration" --durations=5
 	$(BIN)/pytest -m integration --durations=10
 
 .PHONY: cover
