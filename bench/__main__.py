@@ -162,8 +162,9 @@ def groups(*, events: int, json_file: Path | None) -> None:
 @bench.command()
 @click.option("--rate", "rates", multiple=True, default=(1_000, 10_000), show_default=True, type=click.IntRange(min=10))
 @click.option("--seconds", default=60, show_default=True, type=click.IntRange(min=20), help="How long at each rate.")
+@click.option("--tick", default=1.0, show_default=True, type=click.FloatRange(0.2, 10), help="Seconds between ticks.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Result file (default: in bench/results).")
-def latency(*, rates: tuple[int, ...], seconds: int, json_file: Path | None) -> None:
+def latency(*, rates: tuple[int, ...], seconds: int, tick: float, json_file: Path | None) -> None:
     """Measure how long an event takes to /metrics, the topic, Redis and a stream, under a steady load.
 
     \b
@@ -176,7 +177,7 @@ def latency(*, rates: tuple[int, ...], seconds: int, json_file: Path | None) -> 
         for rate in rates:
             _console.print(f"{rate:,} events a second, {seconds} s …", style="dim")
             with Broker(private=True) as broker:
-                found.append(measure_latency(broker.address, rate, seconds, Path(logs)))
+                found.append(measure_latency(broker.address, rate, seconds, Path(logs), tick))
     _console.print(table_of(found))
     _console.print(results.machine())
     result = {"machine": results.machine(), "latency": [asdict(one) for one in found]}

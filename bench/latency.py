@@ -70,9 +70,9 @@ class _Probes:
         return sorted(seen - sent for seen, sent in pairs[first:])
 
 
-def measure_latency(kafka: str, rate: int, seconds: int, folder: Path) -> Latency:
+def measure_latency(kafka: str, rate: int, seconds: int, folder: Path, tick: float) -> Latency:
     """Measure `seconds` long at `rate` events a second, on a fresh installation with one worker and one view."""
-    with under_load(kafka, rate, seconds, folder) as running:
+    with under_load(kafka, rate, seconds, folder, tick) as running:
         cpu = running.worker.cpu_seconds(), running.view.cpu_seconds()
         probes = asyncio.run(_probe(running.settings, seconds))
         both = zip((running.worker, running.view), cpu, strict=True)

@@ -28,7 +28,7 @@ class Running:
 
 
 @contextmanager
-def under_load(kafka: str, rate: int, seconds: int, folder: Path) -> Iterator[Running]:
+def under_load(kafka: str, rate: int, seconds: int, folder: Path, tick: float = 1.0) -> Iterator[Running]:
     """Start a fresh installation, and the load of `rate` events a second for so many seconds."""
     token = uuid4().hex[:8]
     redis = RedisServer(folder)
@@ -40,6 +40,7 @@ def under_load(kafka: str, rate: int, seconds: int, folder: Path) -> Iterator[Ru
         worker_http_port=free_port(),
         http_port=free_port(),
         redis_url=SecretStr(redis.url),
+        tick_interval=tick,
     )
     try:
         asyncio.run(ensure_topics(settings, tuple(s.topic for s in load().sources.values())))

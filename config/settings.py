@@ -83,6 +83,7 @@ class Settings(BaseSettings):
         (), description="Origins whose pages may read the API, with commas; none by default."
     )
     flush_interval: float = Field(0.2, gt=0, le=10, description="Seconds between two flushes.")
+    tick_interval: float = Field(1.0, ge=0.2, le=10, description="Seconds between two evaluations.")
     log_format: Literal["console", "json"] = Field("console", description="Shape of the log lines.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
         "INFO", description="Lowest level that is logged."

@@ -29,7 +29,6 @@ STALE_MS = 10_000
 """How old the last sign of life of a shard may be."""
 _LATE_SECONDS = 5.0
 """How long ago the last tick may be."""
-_SECOND_MS = 1_000
 _RECORDS_AT_ONCE = 200
 """Records applied before others may use the event loop; some milliseconds."""
 _POLL_MS = 200
@@ -48,6 +47,7 @@ class ViewService:
         self._plan = plan
         self._clock = clock
         self._fixed = settings.fixed_clock_ms() is not None
+        self._interval = settings.tick_interval
         self._phase: str | None = "starting"
         self._ticked_at = time.monotonic()
         self.view = View(plan)
@@ -202,7 +202,7 @@ class ViewService:
 
     async def _tick_for_ever(self) -> None:
         while True:
-            await asyncio.sleep(1 - time.time() % 1)
+            await asyncio.sleep(self._interval - time.time() % self._interval)
             if self._phase is None:
                 await self._apply()
                 self._evaluate()
@@ -215,9 +215,9 @@ class ViewService:
             self.feed.tell(self.view, self.view.tick(as_of))
 
     def _as_of(self) -> int | None:
-        """Return the T to evaluate, in whole seconds; None when the readings must stay as they are."""
+        """Return the T to evaluate, in whole ticks; None when the readings must stay as they are."""
         if self._stale() is None:
-            return self._clock() if self._fixed else self._clock() // _SECOND_MS * _SECOND_MS
+            return self._clock() if self._fixed else int(self._clock() / 1000 // self._interval * self._interval * 1000)
         if any(p not in self.view.progress for p in self._partitions):
             return None
         known = min(self.view.progress[p].as_of for p in self._partitions)

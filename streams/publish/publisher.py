@@ -159,6 +159,7 @@ class Publisher:
                 self._published.inc(written)
                 written_at = time.monotonic()
             await self._board.feed.wait(HEARTBEAT_SECONDS, after=cursor.number)
+            await asyncio.sleep(0)  # clients of streams, who have little to do, go first
 
     def _is_behind(self) -> bool:
         """Return whether there is nothing to publish yet, or only what is older than the topic.

@@ -45,6 +45,7 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SALESPULSE_TOPIC_PREFIX": settings.topic_prefix,
         "SALESPULSE_PARTITIONS": str(settings.partitions),
         "SALESPULSE_CLOCK": settings.clock,
+        "SALESPULSE_TICK_INTERVAL": str(settings.tick_interval),
         "SALESPULSE_CURRENCY": settings.currency,
         "SALESPULSE_CATALOGUE": os.pathsep.join(map(str, settings.catalogue)),
         "SALESPULSE_GROUPS_OFF": ",".join(settings.groups_off),

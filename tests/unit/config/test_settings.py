@@ -44,6 +44,7 @@ def test_defaults_are_a_local_installation(monkeypatch: pytest.MonkeyPatch) -> N
         "catalogue": (),
         "groups_off": (),
         "http_origins": (),
+        "tick_interval": 1.0,
         "http_host": "127.0.0.1",
         "http_port": 8080,
         "worker_http_port": 8081,
