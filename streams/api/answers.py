@@ -48,7 +48,8 @@ def check_parameters(request: web.Request, known: Collection[str]) -> None:
     """
     for name in request.query:
         if name not in known:
-            raise QueryError(f"parameter `{name}` is not known; use one of {', '.join(known)}")
+            remedy = f"use one of {', '.join(known)}" if known else "there are none here: leave it out"
+            raise QueryError(f"parameter `{name}` is not known; {remedy}")
 
 
 def tag_of(*parts: object) -> str:

@@ -68,8 +68,8 @@ class KpiTopic:
 
     async def _find_partitions(self) -> list[TopicPartition]:
         client: Any = AIOKafkaClient(**client_options(self._settings))
-        await client.bootstrap()
         try:
+            await client.bootstrap()
             # All topics are asked for: a question about one would make it, on a cluster that makes them by itself.
             found = (await client.fetch_all_metadata()).partitions_for_topic(self._topic)
         finally:
@@ -80,8 +80,8 @@ class KpiTopic:
 
     def _take(self, record: Any) -> None:
         """Take note of a record; one that cannot be read (of another program) is replaced by the next reading."""
-        key = record.key.decode()
-        with suppress(msgspec.MsgspecError):
+        with suppress(msgspec.MsgspecError, ValueError):
+            key = record.key.decode()  # there is one: brokers take no record without on a compacted topic
             if key == PROGRESS_KEY:
                 self.as_of = _decode_progress(record.value).as_of or ""
             elif record.value is None:

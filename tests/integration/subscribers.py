@@ -29,10 +29,12 @@ class TopicTable:
         self.revisions: dict[str, list[int]] = defaultdict(list)
 
     def take(self, record: Any) -> None:
-        key = record.key.decode()
+        key = record.key.decode(errors="replace")
         if key == "progress":
             self.progress = msgspec.json.decode(record.value)
             self.progress_times.append(time.monotonic())
+        elif "|" not in key:
+            return  # none of ours
         elif record.value is None:
             self.readings.pop(key, None)
             self.revisions[key].append(int(dict(record.headers)["revision"]))

@@ -167,6 +167,9 @@ async def test_a_record_that_cannot_be_read_is_replaced(settings: Settings, boar
     await producer.start()
     await producer.send_and_wait(settings.kpis_topic, b'{"kpi": 7}', REVENUE.encode())
     await producer.send_and_wait(settings.kpis_topic, b'{"kpi": 7}', b"old_kpi|30d|")
+    await producer.send_and_wait(settings.kpis_topic, b"{}", b"progress")
+    await producer.send_and_wait(settings.kpis_topic, b"no text", b"\xff")
+    await producer.send_and_wait(settings.kpis_topic, None, b"no number", headers=[("revision", b"x")])
     await producer.stop()
 
     async with publishing(settings, board):

@@ -188,7 +188,7 @@ async def test_the_entities_of_a_reading_add_up_to_it(board: Board) -> None:
         ("/api/v1/readings/revenu/entities", 404, "kpi `revenu` is not declared; see /api/v1/kpis"),
         ("/api/v1/readings/revenue/entities?window=31d", 400, "window `31d` "),
         ("/api/v1/nothing", 404, "there is no `/api/v1/nothing`; the API is described at /api/v1/openapi.json"),
-        ("/api/v1/kpis?x=1", 400, "parameter `x` is not known"),
+        ("/api/v1/kpis?x=1", 400, "parameter `x` is not known; there are none here: leave it out"),
     ],
 )
 async def test_errors_are_json_and_say_what_is_wrong(board: Board, path: str, status: int, message: str) -> None:
