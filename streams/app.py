@@ -16,7 +16,7 @@ from metrics.plan import Plan
 from metrics.shard import Shard
 from streams.batches import RawBatch, Records, batches_of
 from streams.clock import Clock
-from streams.kafka import ssl_context
+from streams.kafka import TransactionLostError, ssl_context
 from streams.owned import TRANSACTION_RECORDS, OwnedShard
 from streams.recovery import read_positions, read_tables
 from streams.telemetry import Telemetry
@@ -193,7 +193,7 @@ class Shards:
         try:
             seconds, records = await owned.flush()
         except Exception as error:
-            if isinstance(error, ProducerFenced):
+            if isinstance(error, ProducerFenced | TransactionLostError):
                 self._telemetry.fenced()
             _log.error("flush failed", shard=owned.index, error=repr(error))
             await self._crash(error)

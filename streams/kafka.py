@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from ssl import SSLContext, create_default_context
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalOperation, KafkaError
 
 from config.settings import Settings
 
@@ -74,6 +75,25 @@ def transactional_producer(settings: Settings, name: str, timeout_ms: int) -> An
         # Kafka 4 answers some first produces of a transaction with a retriable error; the default of 100 ms is felt.
         retry_backoff_ms=20,
     )
+
+
+class TransactionLostError(KafkaError):
+    """A transaction ended while it was being written: another producer of its name has begun, or it took too long."""
+
+
+@asynccontextmanager
+async def transaction(producer: Any) -> AsyncIterator[None]:
+    """Write one transaction; it is aborted when anything goes wrong.
+
+    Raises:
+        ProducerFenced: another producer of its name has begun.
+        TransactionLostError: it ended meanwhile, which aiokafka tells with the one of its errors that is no KafkaError.
+    """
+    try:
+        async with producer.transaction():
+            yield
+    except IllegalOperation as error:
+        raise TransactionLostError(str(error)) from error
 
 
 async def send_batches(

@@ -20,7 +20,7 @@ from metrics.records import PROGRESS_KEY
 from metrics.shard import Link, Record, Rejected, Sealed, Shard
 from streams.clock import Clock, wall_clock
 from streams.internal import decode_internal, encode_link, encode_misrouted
-from streams.kafka import send_batches, transactional_producer
+from streams.kafka import send_batches, transaction, transactional_producer
 
 TRANSACTION_RECORDS = 20_000
 """A transaction takes at most so many records of the sources."""
@@ -149,7 +149,7 @@ class OwnedShard:
             offsets = {TopicPartition(t, self.index): o for t, o in self._next.items()} if self.pending else {}
             self.pending = 0
             written = 0
-            async with self._producer.transaction():
+            async with transaction(self._producer):
                 sends = []
                 async for send, count in self._send(sealed):
                     sends.append(send)

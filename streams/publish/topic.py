@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from config.settings import Settings
 from metrics.partitions import home_partitions
 from streams.feed import Updates
-from streams.kafka import OutputRecord, client_options, send_batches, transactional_producer
+from streams.kafka import OutputRecord, client_options, send_batches, transaction, transactional_producer
 from streams.messages import PROGRESS_KEY, ProgressMessage, ReadingMessage, content_of, encode
 from streams.recovery import read_committed
 
@@ -143,7 +143,7 @@ class KpiTopic:
         homes = home_partitions([key or b"" for key, _, _ in records], self._partitions)
         for home, record in zip(homes, records, strict=True):
             by_partition[home].append(record)
-        async with self._producer.transaction():
+        async with transaction(self._producer):
             written = []
             for partition, theirs in by_partition.items():
                 async for send, _ in send_batches(self._producer, self._topic, partition, theirs):

@@ -1,13 +1,17 @@
 """Connection options follow the settings."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from ssl import SSLError
+from typing import Any
 
 import pytest
+from aiokafka.errors import IllegalOperation, KafkaError
 from pydantic import SecretStr
 
 from config.settings import Settings
-from streams.kafka import client_options
+from streams.kafka import TransactionLostError, client_options, send_batches, transaction
 
 
 def test_plaintext_needs_the_servers_only() -> None:
@@ -43,3 +47,37 @@ def test_a_file_that_is_no_certificate_is_an_error(tmp_path: Path) -> None:
 
     with pytest.raises(SSLError, match="NO_CERTIFICATE_OR_CRL_FOUND"):
         client_options(Settings(kafka_security_protocol="SSL", kafka_ssl_cafile=file))
+
+
+class EndedBatch:
+    def append(self, **_: Any) -> bool:
+        return True
+
+
+class EndedProducer:
+    """As aiokafka's is once it has learnt, in the middle of a transaction, that another one has begun."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[None]:
+        yield
+
+    def create_batch(self) -> EndedBatch:
+        return EndedBatch()
+
+    async def send_batch(self, *_: Any, **__: Any) -> None:
+        raise IllegalOperation("Can't send messages while not in transaction")
+
+
+async def test_what_ends_a_transaction_early_is_told_as_an_error_of_kafka() -> None:
+    """Told so, a worker begins anew, and a publisher opens the topic again; anything else would end them."""
+    producer = EndedProducer()
+
+    async def write() -> None:
+        async with transaction(producer):
+            async for _ in send_batches(producer, "topic", 0, [(b"k", b"v", ())]):
+                pass
+
+    with pytest.raises(TransactionLostError, match="not in transaction") as caught:
+        await write()
+    assert isinstance(caught.value, KafkaError)
+    assert not isinstance(caught.value.__cause__, KafkaError)  # as aiokafka tells it, nobody would go on
