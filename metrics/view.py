@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from metrics.calendar import MINUTE, Window, bounds
+from metrics.calendar import MINUTE, Window
 from metrics.currency import Rate, Rates
 from metrics.evaluate import NOW, Context, Result
 from metrics.plan import Plan, SeriesPlan
@@ -307,11 +307,6 @@ class View:
     def apart(self, table: int) -> RunningWindows:
         """Return the panes of a cuboid, for sums as of another T."""
         return self._tables[table].apart()
-
-    def window_ends(self, window: Window) -> tuple[int, int]:
-        """Return the ends [S, E) of a window as of the last tick."""
-        found = bounds(window, self.as_of or 0, self.plan.calendar)
-        return found.start, found.end
 
 
 def _rates(records: Mapping[tuple[int, str], Mapping[str, Any]]) -> Iterable[Rate]:

@@ -15,10 +15,10 @@ from pydantic import SecretStr
 
 from metrics.calendar import BusinessCalendar
 from metrics.contributors import Contributors, Question, in_order
-from metrics.formatting import quantities
+from metrics.evaluate import Result
 from metrics.plan import Plan
 from metrics.shard import Shard
-from metrics.view import View
+from metrics.view import Reading, View
 from streams.entity_messages import (
     ContributionMessage,
     EntitiesPage,
@@ -32,6 +32,7 @@ from streams.entity_messages import (
 )
 from streams.entity_question import PARAMETERS, cursor, parse_question, question_of, question_params
 from streams.envelope import format_instant, parse_instant
+from streams.messages import Messages
 from streams.readings import QueryError
 
 __all__ = [
@@ -225,21 +226,20 @@ def _reading(view: View, question: Question) -> tuple[int, EntitiesPage]:
     if view.as_of is None:
         raise WorkersUnreachableError("nothing is evaluated yet; ask again when `/readyz` says that the view is live")
     position = next(i for i, known in enumerate(plan.series) if known is series)
-    result = view.readings[position, window].get(question.dims)
-    value = None if result is None else result.value
-    start, end = view.window_ends(window)
+    result = view.readings[position, window].get(question.dims, Result(None))
+    told = Messages(plan).message(Reading(series, window, question.dims, result), view.as_of)
     return view.as_of, EntitiesPage(
-        kpi=series.kpi.key,
-        agg=series.agg,
-        window=window.token,
-        start=format_instant(start),
-        end=format_instant(end),
-        as_of=format_instant(view.as_of),
-        grain=series.grain,
-        dimensions=dict(zip(series.grain, question.dims, strict=True)),
-        value=None if value is None else quantities(series, plan.declarations).value.text(value, plan.currency),
-        unit=series.kpi.unit,
-        currency=plan.currency if series.kpi.unit == "money" else None,
+        kpi=told.kpi,
+        agg=told.agg,
+        window=told.window,
+        start=told.start,
+        end=told.end,
+        as_of=told.as_of,
+        grain=told.grain,
+        dimensions=told.dimensions,
+        value=told.value,
+        unit=told.unit,
+        currency=told.currency,
         entities=[],
         totals=EntityTotals(entities=0, contributions=[]),
     )

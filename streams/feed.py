@@ -14,7 +14,7 @@ from metrics.view import Reading, View
 from streams.messages import Messages, ReadingMessage
 
 KEPT_READINGS = 50_000
-"""So many changed readings are kept, in ticks as a whole; some ten megabytes."""
+"""So many changed readings are kept, in ticks as a whole; some tens of megabytes."""
 KEPT_TICKS = 600
 Updates = dict[str, ReadingMessage]
 """Messages by the key of their series; those of series that are no more are `gone`."""

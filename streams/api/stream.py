@@ -20,6 +20,8 @@ from streams.server_events import Clients, frame, write
 
 PROGRESS_SECONDS = 5.0
 """How often a client hears that the stream lives, at least."""
+_MOST_DIGITS = 18
+"""Python refuses to read numbers of thousands of digits, which a header could hold."""
 _PIECE = 500
 """Readings in one event of a snapshot; others may use the event loop in between."""
 _SNAPSHOT_SECONDS = 5.0
@@ -164,4 +166,5 @@ def _id(epoch: str, number: int) -> str:
 def _position(last_id: str) -> tuple[str, int]:
     """Return the epoch and number in an event id; of one that is not ours such that a snapshot is due."""
     epoch, _, number = last_id.rpartition("-")
-    return (epoch, int(number)) if number.isdecimal() and number.isascii() else ("", -1)
+    ours = number.isdecimal() and number.isascii() and len(number) <= _MOST_DIGITS
+    return (epoch, int(number)) if ours else ("", -1)

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from metrics.calendar import Window, parse_instant
+from metrics.calendar import Window
 from metrics.evaluate import Result
 from metrics.records import PROGRESS_KEY, reference_key
 from metrics.view import Progress, View
@@ -157,10 +157,3 @@ def test_a_cell_that_was_never_there_can_be_taken_away() -> None:
 def test_the_same_cell_of_two_shards_adds_up() -> None:
     core = told(*(event("lead", f"l{i}") for i in range(8)), shards=4)
     assert result(core.view, "leads_generated", "24h").value == 8
-
-
-def test_the_ends_of_a_window_are_those_of_the_last_tick() -> None:
-    view = told().view
-    midnight = parse_instant("2026-06-10T00:00:00+02:00")
-    assert view.window_ends(Window("dtd")) == (midnight, NOON)
-    assert View(plan()).window_ends(Window("now")) == (0, 0)

@@ -113,7 +113,9 @@ async def test_after_a_break_only_what_was_missed_comes(board: Board) -> None:
             assert (await stream.next()).name == "progress"
 
 
-@pytest.mark.parametrize("last_id", ["", "nonsense", "0123abcd-1", "-", "x-99999999999999999999", "x-²"])
+@pytest.mark.parametrize(
+    "last_id", ["", "nonsense", "0123abcd-1", "-", "x-99999999999999999999", "x-²", "x-" + "9" * 5000]
+)
 async def test_after_an_id_that_is_not_known_a_snapshot_comes(board: Board, last_id: str) -> None:
     async with serving(board) as client, listening(client, last_id=last_id) as stream:
         assert (await stream.next()).name == "snapshot"
