@@ -8,8 +8,8 @@ RUN python -m venv /opt/salespulse
 
 # Dependencies change less often than code: their layer comes first.
 COPY requirements/ /src/requirements/
-RUN /opt/salespulse/bin/pip install --require-hashes -r /src/requirements/runtime.txt \
- && python -m pip install --require-hashes -r /src/requirements/build.txt
+RUN /opt/salespulse/bin/pip install --no-deps --require-hashes -r /src/requirements/runtime.txt \
+ && python -m pip install --no-deps --require-hashes -r /src/requirements/build.txt
 
 COPY . /src
 RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels /src \
