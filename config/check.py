@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from config.aggregated import used_kpis
 from config.check_kpi import check_kpi
 from config.check_metrics import check_alerts, check_metrics
+from config.check_overview import check_overview
 from config.check_population import check_population
 from config.check_source import check_source
 from config.document import Place
@@ -25,7 +26,14 @@ def check(known: Known) -> list[Fault]:
         faults += _placed(known.kpis_at[key], f"kpi `{key}`", check_kpi(kpi, known))
     for name in known.pipelines:
         faults += _placed(known.pipelines_at[name], f"pipeline `{name}`", _orders(known, name))
-    return [*faults, *_rates(known), *_cycles(known), *check_metrics(known), *check_alerts(known)]
+    return [
+        *faults,
+        *_rates(known),
+        *_cycles(known),
+        *check_metrics(known),
+        *check_alerts(known),
+        *check_overview(known),
+    ]
 
 
 def _placed(place: Place, noun: str, found: Iterable[Found]) -> Iterator[Fault]:

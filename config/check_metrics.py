@@ -11,6 +11,8 @@ from config.known import Known
 
 _ENDS = {"money": "_money", "seconds": "_seconds", "ratio": "_ratio", "none": ""}
 """How a unit ends a name, with `money` for the reporting currency, which is not known here."""
+OURS = "Salespulse"
+"""How the names of the alerts about the service itself begin."""
 _SAMPLED = {"mean", "p50", "p90", "p95", "p99"}
 """The aggregates that have the number of their samples beside them."""
 
@@ -26,12 +28,15 @@ def check_metrics(known: Known) -> Iterator[Fault]:
 
 
 def check_alerts(known: Known) -> Iterator[Fault]:
-    """Yield the alerts whose name another one has already."""
+    """Yield the alerts whose name another one has already, or that pass for one about the service itself."""
     owners: dict[str, str] = {}
     for key, kpi in known.kpis.items():
         for index, alert in enumerate(kpi.alerts):
             if alert.name in owners:
                 wrong = f"alert `{alert.name}` is also one of kpi `{owners[alert.name]}`; give it another name"
+                yield known.kpis_at[key].fault(("alerts", index, "name"), f"kpi `{key}`: {wrong}")
+            if alert.name.startswith(OURS):
+                wrong = f"alert `{alert.name}`: names that begin with `{OURS}` are about the service; give it another"
                 yield known.kpis_at[key].fault(("alerts", index, "name"), f"kpi `{key}`: {wrong}")
             owners.setdefault(alert.name, key)
 
@@ -57,8 +62,8 @@ def _roles(kpi: Kpi, known: Known) -> Iterator[tuple[str, Unit]]:
     yield from ((f"_{agg}", kpi.unit) for agg in aggs) if len(aggs) > 1 else [("", kpi.unit)]
     if _SAMPLED & {*aggs}:
         yield "_samples", "none"
-    if kpi.targets:
-        yield "_target", kpi.unit
+    for agg in dict.fromkeys(target.agg for target in kpi.targets):
+        yield f"_target_{agg}" if agg and len(aggs) > 1 else "_target", kpi.unit
     if isinstance(kpi, Ratio):
         sides = {part.name: unit_of(part, known) or "none" for part in parts(kpi)}
         yield "_numerator", sides["`numerator`"]

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 from config.check_grains import named_of, spelt
 from config.check_plan import CALENDAR, check_plan, missing_in_plans
-from config.declarations import Alert, Kpi, Measure, State, Target
+from config.declarations import Alert, Kpi, Measure, OverviewPart, State, Target
+from config.document import Loc
 from config.fields import Found
 from config.known import Known
 from config.parse import did_you_mean
@@ -17,10 +18,10 @@ _SPAN = re.compile(r"(\d+(ms|[smhdwy]))+")
 def check_shown(kpi: Kpi, known: Known) -> Iterator[Found]:
     """Yield the faults of a KPI's targets, alerts and companions."""
     for index, target in enumerate(kpi.targets):
-        for loc, wrong in (*_series(kpi, target), *_plan(kpi, target, known)):
+        for loc, wrong in (*check_series(kpi, target), *_plan(kpi, target, known)):
             yield ("targets", index, *loc), f"target: {wrong}"
     for index, alert in enumerate(kpi.alerts):
-        for loc, wrong in (*_series(kpi, alert), *_spans(alert)):
+        for loc, wrong in (*check_series(kpi, alert), *_spans(alert), *_levels(alert)):
             yield ("alerts", index, *loc), f"alert `{alert.name}`: {wrong}"
     named = named_of(kpi, known, ())
     for part in ("targets", "alerts"):
@@ -56,11 +57,34 @@ def _spans(alert: Alert) -> Iterator[Found]:
             yield (name,), f"`{name}: {span}` is not a duration; write a whole number and a unit, such as 30m or 6h"
 
 
-def _series(kpi: Kpi, shown: Target | Alert) -> Iterator[Found]:
-    """Yield why there is no one series that a target or an alert is about."""
+def _levels(alert: Alert) -> Iterator[Found]:
+    """Yield what is wrong with where the alert fires and ends, in general and for single rows."""
+    yield from _clear(alert, alert.threshold, alert.clear, ())
+    for index, level in enumerate(alert.levels):
+        yield from _clear(alert, level.at, level.clear, ("levels", index))
+        if set(level.where) != set(alert.grain):
+            named = f"`where` names `{spelt(tuple(level.where))}`" if level.where else "`where` names nothing"
+            wrong = f"{named}, and the rows of the alert are those of `{spelt(alert.grain)}`; give a value for each"
+            yield ("levels", index, "where"), wrong
+        elif level.where in [other.where for other in alert.levels[:index]]:
+            yield ("levels", index, "where"), "has a level of its own already; remove one"
+
+
+def _clear(alert: Alert, fires: float, clear: float | None, loc: Loc) -> Iterator[Found]:
+    below = alert.below is not None
+    if clear is not None and (clear < fires if below else clear > fires):
+        wrong = f"`clear: {clear:g}` would end it before it begins, at {'below' if below else 'above'} {fires:g}"
+        yield (*loc, "clear"), f"{wrong}; give {fires:g} or {'more' if below else 'less'}"
+
+
+def check_series(kpi: Kpi, shown: Target | Alert | OverviewPart, at: Loc = ("grain",)) -> Iterator[Found]:
+    """Yield why there is no one series that a target, an alert or a part of the overview is about.
+
+    The grain is written `at` a place of its own.
+    """
     if shown.grain not in kpi.grains:
         grains = ", ".join(spelt(grain) for grain in kpi.grains)
-        yield ("grain",), f"grain `{spelt(shown.grain)}` is not declared; declare it or use one of {grains}"
+        yield at, f"grain `{spelt(shown.grain)}` is not declared; declare it or use one of {grains}"
     windows = kpi.grain_windows(shown.grain)
     listed = ", ".join(windows)
     if shown.window is None and windows != ("now",):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from config.declarations import Defaults, Group, Kpi, Population, Source, Stage
+from config.declarations import Defaults, Group, Kpi, Overview, Population, Source, Stage
 from config.document import Place
 from config.fields import Fields
 
@@ -13,6 +13,8 @@ class Known:
 
     defaults: Defaults = field(default_factory=Defaults)
     defaults_at: list[Place] = field(default_factory=list)
+    overview: Overview = field(default_factory=Overview)
+    overview_at: list[Place] = field(default_factory=list)
     groups: dict[str, Group] = field(default_factory=dict)
     groups_at: dict[str, Place] = field(default_factory=dict)
     pipelines: dict[str, dict[str, Stage]] = field(default_factory=dict)

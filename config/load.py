@@ -1,7 +1,7 @@
 """Read the declaration files, in layers, into one validated whole; report every fault at once.
 
 A layer is the shipped catalogue, or one file or folder that was given. A later layer replaces the sources, KPIs and
-pipelines of the same name, and adds to `defaults`.
+pipelines of the same name, and adds to `defaults` and `overview`.
 """
 
 import re
@@ -24,6 +24,7 @@ from config.declarations import (
     KpiBase,
     Measure,
     Membership,
+    Overview,
     Population,
     Ratio,
     Share,
@@ -39,7 +40,7 @@ from config.parse import did_you_mean, parse
 __all__ = ["DeclarationFaults", "Fault", "load"]
 
 _ENDINGS = {".yaml", ".yml"}
-_SECTIONS = ("version", "defaults", "groups", "pipelines", "populations", "sources", "kpis")
+_SECTIONS = ("version", "defaults", "overview", "groups", "pipelines", "populations", "sources", "kpis")
 _MAPPED = ("groups", "pipelines", "populations")
 """The sections that are mappings by name; the other ones are lists, whose items have a `key`."""
 _TYPES: Mapping[str, type[KpiBase]] = {
@@ -60,6 +61,7 @@ class _Layer:
     """What one layer declares, by name, and what is wrong with its writing."""
 
     defaults: list[Place] = field(default_factory=list)
+    overview: list[Place] = field(default_factory=list)
     groups: dict[str, Place] = field(default_factory=dict)
     pipelines: dict[str, Place] = field(default_factory=dict)
     populations: dict[str, Place] = field(default_factory=dict)
@@ -88,6 +90,7 @@ def load(paths: Sequence[Path] = (), *, shipped: bool = True, groups_off: Sequen
         raise DeclarationFaults(faults)
     return Declarations(
         defaults=known.defaults,
+        overview=known.overview.without(frozenset(known.off)),
         groups=known.groups,
         pipelines=known.pipelines,
         populations=known.populations,
@@ -160,8 +163,9 @@ def _collect(document: Document, layer: _Layer) -> None:
         layer.faults.append(
             document.fault(("version",), f"version `{content['version']}` is not known; write `version: 1`")
         )
-    if content.get("defaults") is not None:
-        layer.defaults.append(Place(document, ("defaults",)))
+    for section, places in (("defaults", layer.defaults), ("overview", layer.overview)):
+        if content.get(section) is not None:
+            places.append(Place(document, (section,)))
     for section in _MAPPED:
         _collect_mapping(document, section, getattr(layer, section), layer.faults)
     _collect_list(document, "sources", layer.sources, layer.faults)
@@ -226,9 +230,8 @@ def _parsed(layers: Sequence[_Layer], groups_off: Container[str], faults: list[F
     """
     known = Known()
     for layer in layers:
-        for place in layer.defaults:
-            if parse(Defaults, place, "defaults", faults) is not None:
-                known.defaults_at.append(place)
+        known.defaults_at += [p for p in layer.defaults if parse(Defaults, p, "defaults", faults) is not None]
+        known.overview_at += [p for p in layer.overview if parse(Overview, p, "overview", faults) is not None]
         for name, place in layer.pipelines.items():
             known.pipelines[name] = dict(_stages(name, place, faults))
             known.pipelines_at[name] = place
@@ -248,6 +251,7 @@ def _parsed(layers: Sequence[_Layer], groups_off: Container[str], faults: list[F
             _put(known.kpis, key, None if is_off else _kpi(key, place, faults))
             known.kpis_at[key] = place
     known.defaults = Defaults.model_validate(_deep([place.content for place in known.defaults_at]), strict=False)
+    known.overview = Overview.model_validate(_deep([place.content for place in known.overview_at]), strict=False)
     return known
 
 

@@ -82,6 +82,8 @@ class Settings(BaseSettings):
     http_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins whose pages may read the API, with commas; none by default."
     )
+    public_url: str = Field("http://127.0.0.1:8080", description="Where people reach the view; alerts link there.")
+    grafana_url: str = Field("http://127.0.0.1:3000", description="Where people reach Grafana; alerts link there.")
     flush_interval: float = Field(0.2, gt=0, le=10, description="Seconds between two flushes.")
     tick_interval: float = Field(1.0, ge=0.2, le=10, description="Seconds between two evaluations.")
     log_format: Literal["console", "json"] = Field("console", description="Shape of the log lines.")
@@ -94,6 +96,11 @@ class Settings(BaseSettings):
     def kpis_topic(self) -> str:
         """Name the output topic of the readings."""
         return f"{self.topic_prefix}.kpis"
+
+    @property
+    def alerts_topic(self) -> str:
+        """Name the output topic of the alerts."""
+        return f"{self.topic_prefix}.alerts"
 
     @property
     def dead_letters_topic(self) -> str:
@@ -149,9 +156,9 @@ class Settings(BaseSettings):
             raise ValueError(message)
         return url
 
-    @field_validator("worker_url")
+    @field_validator("worker_url", "public_url", "grafana_url")
     @classmethod
-    def _check_worker_url(cls, url: str | None) -> str | None:
+    def _check_url(cls, url: str | None) -> str | None:
         if url is not None and not re.fullmatch(r"https?://[^/\s?#]+(/[^\s?#]*)?", url):
             message = f"`{url}` is not an HTTP address; write it like `http://worker-1:8081`"
             raise ValueError(message)

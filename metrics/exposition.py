@@ -26,6 +26,7 @@ _ROLE_WORDS = {
     "numerator": "Numerator of: ",
     "denominator": "Denominator of: ",
     "samples": "Number of samples of: ",
+    "target": "Target of: ",
 }
 
 
@@ -145,12 +146,13 @@ class ReadingsCollector(Collector):
 
 
 class Exposed(NamedTuple):
-    """A gauge on which a series is exposed: one sample for each window of the series and each row of `labels`."""
+    """A gauge on which a series is exposed: one sample for each of its windows and each row of `labels`."""
 
     role: Role
     name: str
     labels: tuple[str, ...]
     """The dimensions; the label `window` comes before them where the window is not `now`."""
+    windows: tuple[Window, ...]
 
 
 def exposed_gauges(plan: Plan) -> Iterator[tuple[SeriesPlan, tuple[Exposed, ...]]]:
@@ -158,9 +160,14 @@ def exposed_gauges(plan: Plan) -> Iterator[tuple[SeriesPlan, tuple[Exposed, ...]
     for series, gauges in _all_gauges(plan):
         named = _named(series, plan.currency)
         if named is None:
-            yield series, tuple(Exposed(g.role, g.name, series.grain) for g in gauges)
+            yield series, tuple(Exposed(g.role, g.name, series.grain, _windows(series, g.role)) for g in gauges)
         else:
-            yield series, tuple(Exposed(g.role, g.name, ()) for g in named.values())
+            yield series, tuple(Exposed(g.role, g.name, (), series.windows) for g in named.values())
+
+
+def _windows(series: SeriesPlan, role: Role) -> tuple[Window, ...]:
+    """Return the windows for which a gauge of `series` can have samples."""
+    return series.windows if role != "target" else tuple(w for w in series.windows if w in series.targets)
 
 
 def definition_version(kpi: Kpi) -> str:
@@ -192,6 +199,8 @@ def _gauges(series: SeriesPlan, kinds: Quantities, currency: str) -> Iterator[_G
         yield gauge("denominator", kinds.denominator)
     if isinstance(series.node, Mean | MeanAge | Quantile):
         yield gauge("samples", _COUNT)
+    if series.targets:
+        yield gauge("target", kinds.value)
 
 
 def _named(series: SeriesPlan, currency: str) -> dict[str, _Gauge] | None:
@@ -222,6 +231,8 @@ def _role_value(result: Result, role: Role) -> Fraction | None:
             return result.denominator
         case "samples":
             return None if result.samples is None else Fraction(result.samples)
+        case "target":
+            return result.target
 
 
 def _kpi_info(plan: Plan) -> Metric:

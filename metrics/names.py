@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-Role = Literal["value", "numerator", "denominator", "samples"]
+Role = Literal["value", "numerator", "denominator", "samples", "target"]
 _CURRENCY_NAMES = {"EUR": "euros", "USD": "dollars", "GBP": "pounds", "JPY": "yen", "CHF": "francs", "INR": "rupees"}
 
 

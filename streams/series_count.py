@@ -45,7 +45,7 @@ def count_series(plan: Plan, assumed: Mapping[str, int]) -> tuple[KpiCount, ...]
         names[series.kpi.key] += len(gauges)
         for gauge in gauges:
             rows = label_rows(plan, series, assumed) if gauge.labels else 1
-            counts[series.kpi.key] += rows * len(series.windows)
+            counts[series.kpi.key] += rows * len(gauge.windows)
     return tuple(KpiCount(key, names[key], counts[key]) for key in names)
 
 

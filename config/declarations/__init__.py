@@ -14,6 +14,7 @@ from config.declarations.kpis import (
     Grain,
     Kpi,
     KpiBase,
+    Level,
     Measure,
     Membership,
     Named,
@@ -37,6 +38,7 @@ from config.declarations.measures import (
     StateSpec,
     Value,
 )
+from config.declarations.overview import Overview, OverviewPart
 from config.declarations.sources import (
     Children,
     Compare,
@@ -102,6 +104,7 @@ __all__ = [
     "Kpi",
     "KpiBase",
     "Least",
+    "Level",
     "Measure",
     "MeasureSpec",
     "Membership",
@@ -110,6 +113,8 @@ __all__ = [
     "Named",
     "NamedValue",
     "NotBefore",
+    "Overview",
+    "OverviewPart",
     "PerMonth",
     "PlanInput",
     "Population",
@@ -161,6 +166,7 @@ class Declarations(Model):
     """Everything the service computes: the merged content of all declaration files."""
 
     defaults: Defaults = Defaults()
+    overview: Overview = Overview()
     groups: Mapping[Key, Group] = {}
     pipelines: Mapping[Key, Mapping[str, Stage]] = {}
     populations: Mapping[Key, Population] = {}

@@ -25,6 +25,15 @@ class Target(Model):
         return self
 
 
+class Level(Model):
+    """Another threshold for one row of an alert's grain."""
+
+    where: Mapping[Key, str]
+    """The row: a value for each dimension of the grain."""
+    at: int | float
+    clear: int | float | None = None
+
+
 class Alert(Model):
     """A threshold that fires."""
 
@@ -34,6 +43,9 @@ class Alert(Model):
     agg: Aggregate | None = None
     below: int | float | None = None
     above: int | float | None = None
+    clear: int | float | None = None
+    """What the value must come back to before the alert ends; a little beyond the threshold by default."""
+    levels: tuple[Level, ...] = ()
     for_: str = Field(default="10m", alias="for")
     keep_firing_for: str = "10m"
     severity: Literal["info", "warning", "critical"] = "warning"
@@ -45,6 +57,11 @@ class Alert(Model):
         if (self.below is None) == (self.above is None):
             raise ValueError("give exactly one of below, above")
         return self
+
+    @property
+    def threshold(self) -> int | float:
+        """What the value must pass for the alert to fire."""
+        return self.below if self.below is not None else self.above or 0
 
 
 class Display(Model):

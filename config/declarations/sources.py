@@ -203,6 +203,8 @@ class Source(Model):
     """By name: the field that has the values; `entity_id` for the id itself."""
     children: Mapping[Key, Children] = {}
     derived: Mapping[Key, DerivedField] = {}
+    silence: Duration | None = None
+    """How long no event may come before that is worth an alert; any time by default."""
     broadcast: bool = False
     """Reference records (rates, plans): no aggregates; the view holds them all and looks them up at the reading."""
 
