@@ -87,7 +87,7 @@ LOCK := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-h
 lock: ## Lock the dependencies anew, with hashes (needs uv; UPGRADE=1 takes the newest versions)
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group build -o requirements/build.txt
-	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev -c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra dashboards --group dev -c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
 
 .PHONY: clean
 clean: ## Remove .venv, caches and build results
