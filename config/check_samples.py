@@ -14,19 +14,20 @@ _SAMPLED = {"mean", "p50", "p90", "p95", "p99"}
 
 def check_samples(kpi: Kpi, known: Known) -> Iterator[Found]:
     """Yield that a `min_samples` asks for nothing, or that the KPI has no number of samples."""
-    for loc, samples in _asked(kpi):
+    for loc, who, samples in _asked(kpi):
         if samples < 1:
-            yield loc, f"`min_samples: {samples}` asks for nothing; write 1 or more, or remove it"
+            yield loc, f"{who}`min_samples: {samples}` asks for nothing; write 1 or more, or remove it"
         elif samples > 1 and not _has_samples(kpi, known):
             wrong = "has no effect: there is no number of samples, as means, quantiles and shares of a number have"
-            yield loc, f"`min_samples` {wrong}; remove it"
+            yield loc, f"{who}`min_samples` {wrong}; remove it"
 
 
-def _asked(kpi: Kpi) -> Iterator[tuple[Loc, int]]:
-    yield ("min_samples",), kpi.min_samples
+def _asked(kpi: Kpi) -> Iterator[tuple[Loc, str, int]]:
+    """Yield where samples are asked for, by whom, and how many."""
+    yield ("min_samples",), "", kpi.min_samples
     for index, alert in enumerate(kpi.alerts):
         if alert.min_samples is not None:
-            yield ("alerts", index, "min_samples"), alert.min_samples
+            yield ("alerts", index, "min_samples"), f"alert `{alert.name}`: ", alert.min_samples
 
 
 def _has_samples(kpi: Kpi, known: Known) -> bool:

@@ -62,12 +62,15 @@ def _levels(alert: Alert) -> Iterator[Found]:
     yield from _clear(alert, alert.threshold, alert.clear, ())
     for index, level in enumerate(alert.levels):
         yield from _clear(alert, level.at, level.clear, ("levels", index))
-        if set(level.where) != set(alert.grain):
-            named = f"`where` names `{spelt(tuple(level.where))}`" if level.where else "`where` names nothing"
-            wrong = f"{named}, and the rows of the alert are those of `{spelt(alert.grain)}`; give a value for each"
+        if not alert.grain:
+            wrong = "`where` names nothing, and an alert about the total has one row; remove the level"
+            yield ("levels", index, "where"), wrong
+        elif set(level.where) != set(alert.grain):
+            named, rows = spelt(tuple(level.where)), spelt(alert.grain)
+            wrong = f"`where` names `{named}`, and the rows of the alert are those of `{rows}`; give a value for each"
             yield ("levels", index, "where"), wrong
         elif level.where in [other.where for other in alert.levels[:index]]:
-            yield ("levels", index, "where"), "has a level of its own already; remove one"
+            yield ("levels", index, "where"), "this row has a level already; remove one"
 
 
 def _clear(alert: Alert, fires: float, clear: float | None, loc: Loc) -> Iterator[Found]:

@@ -14,7 +14,8 @@ class Known:
     defaults: Defaults = field(default_factory=Defaults)
     defaults_at: list[Place] = field(default_factory=list)
     overview: Overview = field(default_factory=Overview)
-    overview_at: list[Place] = field(default_factory=list)
+    overview_at: list[tuple[int, Place]] = field(default_factory=list)
+    """With the number of the layer."""
     groups: dict[str, Group] = field(default_factory=dict)
     groups_at: dict[str, Place] = field(default_factory=dict)
     pipelines: dict[str, dict[str, Stage]] = field(default_factory=dict)
@@ -25,6 +26,8 @@ class Known:
     sources_at: dict[str, Place] = field(default_factory=dict)
     kpis: dict[str, Kpi] = field(default_factory=dict)
     kpis_at: dict[str, Place] = field(default_factory=dict)
+    kpi_layers: dict[str, int] = field(default_factory=dict)
+    """The number of the layer that declares each KPI."""
     off: dict[str, str] = field(default_factory=dict)
     """The group of each KPI that is left out because its group is switched off."""
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from config.check import check
+from config.check_overview import shown_overview
 from config.check_reference import GROUPS_OFF
 from config.declarations import (
     Conversion,
@@ -90,7 +91,7 @@ def load(paths: Sequence[Path] = (), *, shipped: bool = True, groups_off: Sequen
         raise DeclarationFaults(faults)
     return Declarations(
         defaults=known.defaults,
-        overview=known.overview.without(frozenset(known.off)),
+        overview=shown_overview(known),
         groups=known.groups,
         pipelines=known.pipelines,
         populations=known.populations,
@@ -229,9 +230,10 @@ def _parsed(layers: Sequence[_Layer], groups_off: Container[str], faults: list[F
     Of the KPIs of `groups_off` only the names are looked at.
     """
     known = Known()
-    for layer in layers:
+    for number, layer in enumerate(layers):
         known.defaults_at += [p for p in layer.defaults if parse(Defaults, p, "defaults", faults) is not None]
-        known.overview_at += [p for p in layer.overview if parse(Overview, p, "overview", faults) is not None]
+        known.overview_at += [(number, p) for p in layer.overview if parse(Overview, p, "overview", faults) is not None]
+        known.kpi_layers |= dict.fromkeys(layer.kpis, number)
         for name, place in layer.pipelines.items():
             known.pipelines[name] = dict(_stages(name, place, faults))
             known.pipelines_at[name] = place
@@ -251,7 +253,7 @@ def _parsed(layers: Sequence[_Layer], groups_off: Container[str], faults: list[F
             _put(known.kpis, key, None if is_off else _kpi(key, place, faults))
             known.kpis_at[key] = place
     known.defaults = Defaults.model_validate(_deep([place.content for place in known.defaults_at]), strict=False)
-    known.overview = Overview.model_validate(_deep([place.content for place in known.overview_at]), strict=False)
+    known.overview = Overview.model_validate(_deep([place.content for _, place in known.overview_at]), strict=False)
     return known
 
 

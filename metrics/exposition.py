@@ -112,6 +112,11 @@ class ReadingsCollector(Collector):
             family = GaugeMetricFamily(name, self._help[name])
             family.samples = samples
             yield family
+        yield GaugeMetricFamily(
+            "salespulse_exposed_series",
+            "Series of KPIs that are exposed.",
+            value=sum(len(samples) for samples in families.values()),
+        )
 
     def _state(self, as_of: int) -> Iterator[Metric]:
         yield GaugeMetricFamily(

@@ -75,7 +75,7 @@ class Shards:
             await asyncio.gather(*(self._open(index) for index in sorted(mine - set(self._owned))))
             for owned in self._owned.values():
                 owned.doubt()
-            self._telemetry.shards(len(self._owned))
+            self._telemetry.rebalanced(len(self._owned))
             self._assigned = True
         except Exception as error:
             await self._crash(error)

@@ -2,12 +2,21 @@
 
 from typing import Protocol
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, Histogram
 
 from metrics.view import View
 from streams.contributors import EntitiesPage, Question
 from streams.feed import Feed
 from streams.web_parts import Health
+
+_TICK_SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+def tick_histogram(registry: CollectorRegistry) -> Histogram:
+    """Return where a board puts how long its evaluations take."""
+    return Histogram(
+        "salespulse_tick_seconds", "How long an evaluation takes.", buckets=_TICK_SECONDS, registry=registry
+    )
 
 
 class Board(Health, Protocol):

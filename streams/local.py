@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from metrics.embedded import Embedded
 from metrics.plan import Plan
 from metrics.view import Progress, View
+from streams.board import tick_histogram
 from streams.clock import Clock
 from streams.contributors import EntitiesPage, Question, ask_shards
 from streams.envelope import Event, parse_instant
@@ -47,6 +48,7 @@ class Demo:
         self._loading: str | None = "loading the history"
         self.feed = Feed()
         self.registry = CollectorRegistry()
+        self._ticks = tick_histogram(self.registry)
 
     @property
     def view(self) -> View:
@@ -99,7 +101,8 @@ class Demo:
         feed(self._embedded, events, now)
         as_of = now // _SECOND_MS * _SECOND_MS
         if self.view.as_of is None or as_of > self.view.as_of:
-            self.feed.tell(self.view, self._embedded.tick(as_of))
+            with self._ticks.time():
+                self.feed.tell(self.view, self._embedded.tick(as_of))
 
 
 def _slices(events: Iterator[Event]) -> Iterator[list[Event]]:

@@ -10,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from config.settings import Settings
+from streams.web_metrics import measured
 from streams.web_parts import Health, health_routes, metrics_response, quiet_runner, require_token
 
 OUTCOMES = ("applied", "duplicate", "stale", "rejected", "misrouted", "null")
@@ -57,6 +58,11 @@ class Telemetry(Collector):
             "Transactions refused because another worker owns the shard now.",
             registry=registry,
         )
+        self._rebalances = Counter(
+            "salespulse_rebalances",
+            "How often partitions were shared out anew among the workers, as this one saw it.",
+            registry=registry,
+        )
         self._dead_letters = Counter(
             "salespulse_dead_letters", "Records sent to the dead-letter topic.", ["type"], registry=registry
         )
@@ -98,15 +104,16 @@ class Telemetry(Collector):
         """Count a transaction that was refused because the shard has a new owner."""
         self._fenced.inc()
 
+    def rebalanced(self, shards: int) -> None:
+        """Count a rebalance, and set how many shards this worker owns now."""
+        self._rebalances.inc()
+        self._shards.set(shards)
+
     def recovered(self, shard: int, seconds: float, entities: int) -> None:
         """Set how long the recovery of a shard took, and what it loaded; the shard's flush age begins now."""
         self._recovery_seconds.labels(str(shard)).set(seconds)
         self._recovered_entities.labels(str(shard)).set(entities)
         self._flushed_at[shard] = time.monotonic()
-
-    def shards(self, n: int) -> None:
-        """Set how many shards this worker owns."""
-        self._shards.set(n)
 
     def released(self, shard: int, partitions: tuple[tuple[str, int], ...] = ()) -> None:
         """Drop the series of a shard that another worker takes over, and the lag of its partitions."""
@@ -140,7 +147,7 @@ def worker_app(
     async def metrics(request: web.Request) -> web.StreamResponse:
         return metrics_response(request, telemetry.registry)
 
-    app = web.Application(middlewares=[require_token(settings.http_token)])
+    app = web.Application(middlewares=[measured(telemetry.registry), require_token(settings.http_token)])
     app.router.add_get("/metrics", metrics)
     if entities is not None:
         app.router.add_get("/entities", entities)

@@ -20,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from config.settings import Settings
 from metrics.plan import Plan
 from metrics.view import View
+from streams.board import tick_histogram
 from streams.clock import Clock, wall_clock
 from streams.contributors import EntitiesPage, Question, ask_workers
 from streams.feed import Feed
@@ -53,6 +54,7 @@ class ViewService:
         self.view = View(plan)
         self.feed = Feed()
         self.registry = CollectorRegistry()
+        self._ticks = tick_histogram(self.registry)
         self._next: dict[int, int] = {}
         """The offset to go on from, by partition."""
         self._waiting: dict[tuple[int, bytes], bytes | None] = {}
@@ -212,7 +214,8 @@ class ViewService:
         as_of = self._as_of()
         self._ticked_at = time.monotonic()
         if as_of is not None:
-            self.feed.tell(self.view, self.view.tick(as_of))
+            with self._ticks.time():
+                self.feed.tell(self.view, self.view.tick(as_of))
 
     def _as_of(self) -> int | None:
         """Return the T to evaluate, in whole ticks; None when the readings must stay as they are."""

@@ -12,12 +12,13 @@ from streams.api.answers import errors_as_json
 from streams.api.routes import ApiRoutes
 from streams.board import Board
 from streams.wall.routes import WallRoutes
+from streams.web_metrics import measured
 from streams.web_parts import health_routes, metrics_response, require_token
 
 
 def view_app(settings: Settings, board: Board) -> web.Application:
     """Build the web application of `board`."""
-    app = web.Application(middlewares=[errors_as_json, require_token(settings.http_token)])
+    app = web.Application(middlewares=[measured(board.registry), errors_as_json, require_token(settings.http_token)])
     WallRoutes(board).add_to(app)
     api = ApiRoutes(board).add_to(app)
     if settings.http_origins:

@@ -1,5 +1,7 @@
 """The model of the overview: which readings the first dashboard shows, and where on it."""
 
+from collections.abc import Callable
+
 from config.declarations.terms import Aggregate, Key, Model, WindowToken
 
 
@@ -36,26 +38,21 @@ class Overview(Model):
     funnel: tuple[OverviewPart, ...] = ()
     """What gets through, step by step."""
 
-    def parts(self) -> tuple[OverviewPart, ...]:
-        """Return all of them."""
-        single = (self.gauge, self.chart, self.ranking, self.mix)
-        return (*self.tiles, *(part for part in single if part), *self.leaderboard, *self.funnel)
+    def where(self, kept: Callable[[OverviewPart], bool]) -> "Overview":
+        """Return the overview with those of its parts that are `kept`."""
 
-    def without(self, kpis: frozenset[str]) -> "Overview":
-        """Return what is left when these KPIs are not there."""
+        def some(parts: tuple[OverviewPart, ...]) -> tuple[OverviewPart, ...]:
+            return tuple(filter(kept, parts))
 
-        def left(parts: tuple[OverviewPart, ...]) -> tuple[OverviewPart, ...]:
-            return tuple(part for part in parts if part.kpi not in kpis)
-
-        def kept(part: OverviewPart | None) -> OverviewPart | None:
-            return None if part is None or part.kpi in kpis else part
+        def one(part: OverviewPart | None) -> OverviewPart | None:
+            return part if part is not None and kept(part) else None
 
         return Overview(
-            tiles=left(self.tiles),
-            gauge=kept(self.gauge),
-            chart=kept(self.chart),
-            ranking=kept(self.ranking),
-            leaderboard=left(self.leaderboard),
-            mix=kept(self.mix),
-            funnel=left(self.funnel),
+            tiles=some(self.tiles),
+            gauge=one(self.gauge),
+            chart=one(self.chart),
+            ranking=one(self.ranking),
+            leaderboard=some(self.leaderboard),
+            mix=one(self.mix),
+            funnel=some(self.funnel),
         )

@@ -63,10 +63,25 @@ def test_each_group_has_its_kpis_in_a_file_of_its_name() -> None:
     declarations = shipped()
     folder = {Path(str(file)).stem for file in (files("config") / "catalogue").iterdir()}
     assert {kpi.group for kpi in declarations.kpis.values()} == set(declarations.groups)
-    assert folder == {*declarations.groups, "sources"}
+    assert folder == {*declarations.groups, "sources", "overview"}
     for group in declarations.groups:
         alone = YAML(typ="safe").load((files("config") / "catalogue" / f"{group}.yaml").read_text("utf-8"))
         assert {kpi["group"] for kpi in alone["kpis"]} == {group}
+
+
+def test_the_overview_shows_what_it_names() -> None:
+    written = YAML(typ="safe").load((files("config") / "catalogue" / "overview.yaml").read_text("utf-8"))["overview"]
+    shown = shipped().overview
+    assert [part["kpi"] for part in written["tiles"]] == [part.kpi for part in shown.tiles]
+    assert [part["kpi"] for part in written["leaderboard"]] == [part.kpi for part in shown.leaderboard]
+    assert [part["kpi"] for part in written["funnel"]] == [part.kpi for part in shown.funnel]
+    assert all([shown.gauge, shown.chart, shown.ranking, shown.mix])
+
+
+def test_the_overview_leaves_out_what_is_switched_off() -> None:
+    shown = load(groups_off=["satisfaction"]).overview
+    assert "csat" not in {part.kpi for part in shown.tiles}
+    assert len(shown.tiles) == len(shipped().overview.tiles) - 1
 
 
 @pytest.mark.parametrize(

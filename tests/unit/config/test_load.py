@@ -8,7 +8,7 @@ from config.declarations import Measure, Population
 from config.load import DeclarationFaults, Fault, load
 from tests.unit.config.declared import SHOP, expect, faults_of, kpi, source
 
-SECTIONS = ("version", "defaults", "groups", "pipelines", "populations", "sources", "kpis")
+SECTIONS = ("version", "defaults", "overview", "groups", "pipelines", "populations", "sources", "kpis")
 MEND = "mend the indentation, quotes or brackets here"
 
 # ------------------------------------------------------------------------------------------------------- YAML and files

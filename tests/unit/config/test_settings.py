@@ -50,6 +50,8 @@ def test_defaults_are_a_local_installation(monkeypatch: pytest.MonkeyPatch) -> N
         "worker_http_port": 8081,
         "http_token": None,
         "worker_url": None,
+        "public_url": "http://127.0.0.1:8080",
+        "grafana_url": "http://127.0.0.1:3000",
         "flush_interval": 0.2,
         "log_format": "console",
         "log_level": "INFO",

@@ -89,6 +89,31 @@ def test_sides_and_samples_have_gauges_with_units_of_their_own(plan: Plan) -> No
     assert "sales_leads_waiting_samples" not in samples
 
 
+def test_a_target_is_a_gauge_with_the_labels_of_the_value_over_its_own_windows_only(plan: Plan) -> None:
+    embedded, at = golden(plan, T1), parse_instant(T1)
+    begun = "2026-10-01T00:00:00.000Z"
+    goal = {"kind": "target", "metric": "revenue", "period": "2026-10", "team_id": "noord", "submitted_at": begun}
+    data = {**goal, "amount_minor": 2_000_050, "currency": "EUR"}
+    embedded.apply([{"event_id": "t", "type": "plan", "entity_id": "T", "updated_at": begun, "data": data}], at)
+    embedded.tick(at + 1_000)
+    _, samples = exposed(embedded)
+
+    assert samples["sales_win_rate_target_ratio"] == {frozenset({("window", "90d")}): 0.25}
+    assert samples["sales_revenue_target_euros"][frozenset({("window", "24h")})] == 25_000
+    assert samples["sales_lead_response_time_target_p90_seconds"] == {frozenset({("window", "24h")}): 3600}
+    noord = frozenset({("window", "mtd"), ("team", "noord")})
+    assert samples["sales_revenue_target_by_team_euros"] == {noord: 20_000.5}
+    assert noord in samples["sales_revenue_by_team_euros"]
+    assert "sales_avg_deal_size_target_euros" not in samples
+
+
+def test_the_series_are_counted(plan: Plan) -> None:
+    _, samples = exposed(golden(plan, T1))
+
+    of_kpis = sum(len(series) for name, series in samples.items() if name.startswith("sales_"))
+    assert samples["salespulse_exposed_series"] == {frozenset(): of_kpis}
+
+
 @pytest.mark.parametrize(
     ("kpi", "names"),
     [

@@ -162,14 +162,17 @@ def test_a_kpi_counts_all_its_gauges_over_the_windows_of_their_grains(plan: Plan
             rows *= values.get(dimension) or ASSUMED[dimension]
         expected += 3 * rows * len(win_rate.grain_windows(grain))  # value, numerator and denominator
 
+    (target,) = win_rate.targets
+    assert target.grain == ()
     (count,) = [c for c in count_series(plan, {}) if c.key == "win_rate"]
-    assert (count.series, count.names) == (expected, 3 * len(win_rate.grains))
+    assert (count.series, count.names) == (expected + 1, 3 * len(win_rate.grains) + 1)
 
 
 def test_an_aggregate_adds_its_samples_once(plan: Plan) -> None:
     (count,) = [c for c in count_series(plan, {}) if c.key == "lead_response_time"]
 
-    assert count.names == 4 * len(plan.declarations.kpis["lead_response_time"].grains)  # mean, p50, p90, samples
+    kpi = plan.declarations.kpis["lead_response_time"]
+    assert count.names == 4 * len(kpi.grains) + len(kpi.targets)  # mean, p50, p90, samples
 
 
 def test_values_with_a_metric_each_count_one_by_one(plan: Plan) -> None:

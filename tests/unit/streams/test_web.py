@@ -105,7 +105,7 @@ async def test_the_worker_shows_its_own_metrics(board: Board) -> None:
     telemetry.flushed(1, 0.02, 40)
     telemetry.fenced()
     telemetry.recovered(1, 2.5, 1000)
-    telemetry.shards(2)
+    telemetry.rebalanced(2)
     async with TestClient(TestServer(worker_app(Settings(), telemetry, board))) as client:
         text = await get_text(client, "/metrics")
         assert (await get_json(client, "/readyz"))["ready"]
@@ -123,12 +123,53 @@ async def test_the_worker_shows_its_own_metrics(board: Board) -> None:
         'salespulse_recovery_seconds{shard="1"} 2.5',
         'salespulse_recovered_entities{shard="1"} 1000.0',
         "salespulse_shards 2.0",
+        "salespulse_rebalances_total 1.0",
     ):
         assert f"\n{line}\n" in text
     assert 'salespulse_flush_age_seconds{shard="1"}' in text
     assert 'shard="1"' not in after
     assert 'topic="sales.deals"' not in after
     assert telemetry.flush_age() == 0
+
+
+async def test_requests_are_counted_by_route_and_never_by_what_clients_invent(board: Board) -> None:
+    async with serving(board) as client:
+        await get_text(client, "/kpi/revenue")
+        for missing in ("/kpi/made_up", "/made/up"):
+            async with client.get(missing) as response:
+                assert response.status == 404
+        async with client.put("/healthz") as response:
+            assert response.status == 405
+        async with client.get("/api/v1/stream") as response:
+            await response.content.readline()
+        async with client.get("/api/v1/readings", params={"kpi": "made_up"}) as response:
+            assert response.status == 400
+        text = await get_text(client, "/metrics")
+
+    requests = {
+        line.rpartition(" ")[0] for line in text.splitlines() if line.startswith("salespulse_http_requests_total")
+    }
+    assert requests >= {
+        'salespulse_http_requests_total{method="GET",route="/kpi/{kpi}",status="200"}',
+        'salespulse_http_requests_total{method="GET",route="/kpi/{kpi}",status="404"}',
+        'salespulse_http_requests_total{method="GET",route="other",status="404"}',
+        'salespulse_http_requests_total{method="other",route="other",status="405"}',
+        'salespulse_http_requests_total{method="GET",route="/api/v1/readings",status="400"}',
+    }
+    assert "made" not in "".join(requests)
+    assert 'salespulse_http_request_seconds_count{route="/kpi/{kpi}"} 2.0' in text
+    assert 'request_seconds_count{route="/api/v1/stream"}' not in text
+
+
+async def test_what_the_process_uses_is_shown(board: Board) -> None:
+    telemetry = Telemetry()
+    async with serving(board) as client:
+        of_view = await get_text(client, "/metrics")
+    async with TestClient(TestServer(worker_app(Settings(), telemetry, board))) as client:
+        of_worker = await get_text(client, "/metrics")
+    for text in (of_view, of_worker):
+        for name in ("cpu_seconds_total", "resident_memory_bytes", "open_fds", "max_fds", "start_time_seconds"):
+            assert f"\nprocess_{name} " in text
 
 
 async def test_a_request_is_not_logged(board: Board, caplog: pytest.LogCaptureFixture) -> None:
