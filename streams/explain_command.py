@@ -77,7 +77,7 @@ def _sections(plan: Plan, found: KpiReference) -> Iterator[tuple[str, Iterable[R
     yield "Absent", absence_lines(found)
     if kpi.targets or kpi.alerts:
         lines = [f"target {target_words(t)}" for t in kpi.targets]
-        yield "Targets and alerts", [*lines, *(f"alert {alert_words(a)}" for a in kpi.alerts)]
+        yield "Targets and alerts", [*lines, *(f"alert {alert_words(kpi, a)}" for a in kpi.alerts)]
     if kpi.companions:
         yield "Read it beside", [", ".join(kpi.companions)]
 

@@ -25,6 +25,7 @@ from config.declarations import (
     Where,
 )
 from metrics.relations import list_of
+from metrics.thresholds import thresholds
 
 _SPANS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 _OUTPUTS = {
@@ -275,10 +276,14 @@ def target_words(target: Target) -> str:
 _NO_PLAN = PlanInput(kind="target", metric="none")
 
 
-def alert_words(alert: Alert) -> str:
-    """Return when an alert fires, and for how long it must."""
+def alert_words(kpi: Kpi, alert: Alert) -> str:
+    """Return when an alert of `kpi` fires, for how long it must, and what ends it."""
+    *own, general = thresholds(kpi, alert)
     agg = f"{alert.agg} " if alert.agg else ""
-    bar = f"below {alert.below:g}" if alert.below is not None else f"above {alert.above:g}"
+    bar = f"{'below' if alert.below is not None else 'above'} {general.fires:f}"
+    rows = "".join(f" ({level.fires:f} for {', '.join(level.where.values())})" for level in own)
     samples = f", with at least {alert.min_samples} samples" if alert.min_samples is not None else ""
     over = "" if alert.window in {None, "now"} else f" over {alert.window}"
-    return f"{alert.name} ({alert.severity}): {agg}{bar}{over}{by_words(alert.grain)} for {alert.for_}{samples}"
+    ends = f"; ends at {general.clears.normalize():f}" if general.clears != general.fires else ""
+    where = f"{over}{by_words(alert.grain)}"
+    return f"{alert.name} ({alert.severity}): {agg}{bar}{rows}{where} for {alert.for_}{samples}{ends}"

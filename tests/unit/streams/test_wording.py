@@ -2,7 +2,7 @@
 
 import pytest
 
-from config.declarations import Alert, Condition, Declarations, DurationValue, PlanInput, Scalar, Target
+from config.declarations import Alert, Condition, Declarations, DurationValue, Level, PlanInput, Scalar, Target
 from config.load import load
 from streams.wording import (
     alert_words,
@@ -113,12 +113,15 @@ def test_a_plan_says_when_it_must_be_submitted() -> None:
 
 
 def test_targets_and_alerts_say_where_they_hold() -> None:
-    alert = Alert(name="Slow", window="24h", grain=("team",), agg="p90", above=14_400, min_samples=5)
+    levels = (Level(where={"team": "noord"}, at=7_200),)
+    alert = Alert(name="Slow", window="24h", grain=("team",), agg="p90", above=14_400, min_samples=5, levels=levels)
 
     assert target_words(Target(window="90d", value=0.25)) == "90d: 0.25"
     assert target_words(Target(agg="p90", grain=("team", "rep"), value=10)) == "now p90 by team and rep: 10"
-    assert alert_words(Alert(name="Few", window="now", below=2)) == "Few (warning): below 2 for 10m"
-    assert alert_words(alert) == "Slow (warning): p90 above 14400 over 24h by team for 10m, with at least 5 samples"
+    few = Alert(name="Few", window="now", below=2, clear=2)
+    assert alert_words(load().kpis["pipeline_coverage"], few) == "Few (warning): below 2 for 10m"
+    slow = "p90 above 14400 (7200 for noord) over 24h by team for 10m, with at least 5 samples; ends at 12960"
+    assert alert_words(load().kpis["lead_response_time"], alert) == f"Slow (warning): {slow}"
 
 
 @pytest.mark.parametrize(("items", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")])
