@@ -161,11 +161,16 @@ class Shards:
         return self._behind(owned) < _BEHIND_RECORDS
 
     def _behind(self, owned: OwnedShard) -> int:
-        """Return how many records of the shard's partitions wait, as far as the last fetch knew."""
-        return sum(
-            max(0, (self._app.consumer.highwater(TP(topic, owned.index)) or 0) - position)
-            for topic, position in owned.positions.items()
-        )
+        """Return how many records of the shard's partitions wait."""
+        return sum(self._waiting(owned, topic) for topic in owned.positions)
+
+    def _waiting(self, owned: OwnedShard, topic: str) -> int:
+        """Return how many records of a partition wait, as far as the last fetch knew."""
+        try:
+            end = self._app.consumer.highwater(TP(topic, owned.index))
+        except AssertionError:  # so aiokafka says that a rebalance, which goes on in a thread of its own, has taken it
+            return 0
+        return max(0, (end or 0) - owned.positions[topic])
 
     async def watch_lag(self) -> None:
         """Tell the lag of each source partition, every two seconds; in links transaction markers would pass for lag."""
@@ -174,9 +179,7 @@ class Shards:
             await asyncio.sleep(2.0)
             for owned in list(self._owned.values()):
                 for topic in sources & set(owned.positions):
-                    position = owned.positions[topic]
-                    end = self._app.consumer.highwater(TP(topic, owned.index)) or position
-                    self._telemetry.lag(topic, owned.index, max(0, end - position))
+                    self._telemetry.lag(topic, owned.index, self._waiting(owned, topic))
 
     async def collect_garbage_for_ever(self) -> None:
         """Collect the cyclic garbage of the last seconds, and never look again at what survived.
