@@ -240,7 +240,7 @@ class _Java:
     def start(self) -> None:
         if self._process is not None:
             raise NoBrokerError(f"the broker at `{self.address}` runs already; stop it first")
-        jars = _jars()
+        jars = kafka_jars()
         if not self._properties.exists():
             self._format(jars)
         told = self._log.stat().st_size if self._log.exists() else 0
@@ -397,7 +397,7 @@ def _docker_works() -> bool:
     return not any(subprocess.run(command, capture_output=True, check=False).returncode for command in commands)
 
 
-def _jars() -> Path:
+def kafka_jars() -> Path:
     """Return the folder of Kafka's jars, fetched with Maven when they are not there.
 
     They are gathered aside and moved to their place in one step: whoever sees the folder sees all of it.
