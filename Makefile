@@ -73,8 +73,8 @@ ci: lint test ## What CI runs
 # --- maintain ---------------------------------------------------------------------------------------------------------
 
 .PHONY: docs
-docs: venv ## Make docs/kpis.md and docs/schemas from the declarations
-	$(BIN)/salespulse render docs schemas
+docs: venv ## Make from the declarations what is made from them: reference, schemas, dashboards, rules, runbooks
+	$(BIN)/salespulse render
 
 .PHONY: format
 format: venv ## Rewrite the code in the house format

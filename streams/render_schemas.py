@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from config.settings import Settings
 from metrics.plan import Plan
+from streams.alerts.message import AlertMessage
 from streams.contributors import EntitiesPage
 from streams.messages import ProgressMessage, ReadingMessage
 from streams.publish.mirror import ChangesMessage
@@ -22,6 +23,7 @@ MESSAGES: Mapping[str, type[Struct]] = {
     "progress": ProgressMessage,
     "changes": ChangesMessage,
     "entities": EntitiesPage,
+    "alert": AlertMessage,
 }
 """The messages that have a file of their own."""
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from config.settings import Settings
+from streams.alerts.hook import AlertHook
 from streams.board import Board
 from streams.web import view_app
 from streams.web_parts import bound_port, quiet_runner
@@ -33,6 +34,7 @@ async def serve_board(
     board: RunningBoard,
     told: Callable[[str], None],
     beside: Callable[[], Awaitable[None]] | None = None,
+    hook: AlertHook | None = None,
 ) -> None:
     """Serve `board` from the first moment on, and let it run until SIGINT or SIGTERM.
 
@@ -41,6 +43,7 @@ async def serve_board(
         board: what to serve.
         told: told the address once it answers.
         beside: what else is to be done for ever; cancelled at the end.
+        hook: what takes the alerts that Alertmanager delivers; without it they are refused.
 
     Raises:
         ServingError: the address cannot be listened on.
@@ -51,7 +54,7 @@ async def serve_board(
     gc.freeze()  # the compiled declarations stay: leave them out of every collection
     stopped = asyncio.Event()
     stop_on_signals(stopped)
-    app = view_app(settings, board)
+    app = view_app(settings, board, hook)
     try:
         runner = await quiet_runner(app, settings.http_host, settings.http_port)
     except OSError as error:

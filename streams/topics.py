@@ -92,6 +92,7 @@ def declared_topics(settings: Settings, inputs: Iterable[str]) -> tuple[Topic, .
         compacted(settings.cells_topic),
         kept(settings.links_topic, days=7),
         compacted(settings.kpis_topic, copartitioned=False),
+        compacted(settings.alerts_topic, copartitioned=False),
         kept(settings.dead_letters_topic, days=30, copartitioned=False, size=_LARGE),
     )
 

@@ -5,12 +5,13 @@ from typing import Any
 from config.settings import Settings
 from metrics.plan import Plan
 from streams.schemas.examples import Examples
-from streams.schemas.forms import CONTRACT_VERSION, SERIES_KEY, JsonSchema
+from streams.schemas.forms import CONTRACT_VERSION, FINGERPRINT, SERIES_KEY, JsonSchema
 from streams.topics import Topic, declared_topics, inputs_of
 
 _ABOUT = """\
-Events come in on one topic for each event type; readings go out on `{kpis}`, and refused events on `{dead}`. The topics
-`{entities}`, `{cells}` and `{links}` are the inside of salespulse, and no contract: they may change at any time.
+Events come in on one topic for each event type; readings go out on `{kpis}`, alerts on `{alerts}`, and refused events
+on `{dead}`. The topics `{entities}`, `{cells}` and `{links}` are the inside of salespulse, and no contract: they may
+change at any time.
 
 Read our topics with `isolation.level=read_committed`: they are written in transactions. Objects may get new fields at
 any time; clients must bear fields that they do not know."""
@@ -20,6 +21,11 @@ and drops a key whose value is null, has the table of all readings. Records of o
 order, and their `revision` counts 1, 2, 3, … without a hole. The record with the key `progress` comes at least every
 10 s and says up to where the table is true. A period that is over (`prev_month`) is corrected by a record with a higher
 `revision` when late events change it."""
+_ALERTS = """\
+The newest state of every alert, by its fingerprint. Compacted: whoever reads it from the beginning and keeps the newest
+record of each key knows which alerts fire. A record may come more than once, and then says the same again. With the
+shipped configuration of Alertmanager an alert that fires is told again at least every 15 minutes: one whose record is
+older is muted, or is over and its end was lost."""
 _CHANGES = """\
 Which readings changed: one message for each tick that changed any. The readings themselves are in the hashes
 `{prefix}:readings:<kpi>[.<agg>]`, by fields like those that the message names, as JSON without `revision`; a field that
@@ -37,6 +43,7 @@ def asyncapi_document(plan: Plan, settings: Settings) -> dict[str, Any]:
             "version": CONTRACT_VERSION,
             "description": _ABOUT.format(
                 kpis=settings.kpis_topic,
+                alerts=settings.alerts_topic,
                 dead=settings.dead_letters_topic,
                 entities=settings.entities_topic,
                 cells=settings.cells_topic,
@@ -76,6 +83,7 @@ def _outputs(settings: Settings, topics: dict[str, Topic]) -> dict[str, Any]:
     dead = "The events that can never be applied, each with the reason; `salespulse` goes on without them."
     return {
         "kpis": _topic(topics[settings.kpis_topic], _KPIS, ["reading", "gone", "progress"]),
+        "alerts": _topic(topics[settings.alerts_topic], _ALERTS, ["alert"]),
         "dead-letters": _topic(topics[settings.dead_letters_topic], dead, ["dead-letter"]),
         "changes": {
             "address": f"{settings.app_id}:changes",
@@ -106,6 +114,7 @@ def _messages(names: list[str]) -> dict[str, Any]:
 def _operations(plan: Plan) -> dict[str, Any]:
     sent = {
         "kpis": "Publish what changed, at most once a second.",
+        "alerts": "Pass on what Alertmanager delivers.",
         "dead-letters": "Put aside what cannot be applied.",
         "changes": "Tell which readings changed.",
     }
@@ -144,6 +153,12 @@ def _sent_messages(examples: Examples) -> dict[str, Any]:
         },
         "progress": _message(
             "A sign of life", "progress.json", key={"const": "progress"}, examples=[examples.progress()]
+        ),
+        "alert": _message(
+            "The state of an alert",
+            "alert.json",
+            key=FINGERPRINT,
+            examples=[examples.alert(), examples.alert(resolved=True)],
         ),
         "dead-letter": _message("A refused event", "dead-letter.json", key=letter),
         "changes": _message("Which readings changed", "changes.json", examples=[examples.changes()]),

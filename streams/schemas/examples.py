@@ -1,5 +1,6 @@
 """Examples in the contracts: made by the code that makes the real thing, from what is declared."""
 
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
 
@@ -9,6 +10,8 @@ from metrics.calendar import parse_instant
 from metrics.evaluate import Result
 from metrics.plan import Plan, SeriesPlan
 from metrics.view import Reading
+from streams.alerts.delivery import DeliveredAlert
+from streams.alerts.message import AlertMessages
 from streams.entity_messages import ContributionMessage, EntitiesPage, EntityMessage, EntityTotals
 from streams.envelope import format_instant
 from streams.messages import Messages, ReadingMessage, split_key
@@ -50,6 +53,29 @@ class Examples:
         """Return what is told over Redis."""
         name, field = split_key(self.key())
         return {"as_of": self.as_of, "changed": {name: [field]}}
+
+    def alert(self, *, resolved: bool = False) -> dict[str, Any]:
+        """Return an alert that fires, or one that is over: of a KPI where one is declared, else of the service."""
+        declared = [(kpi, alert) for kpi in self._plan.declarations.kpis.values() for alert in kpi.alerts]
+        labels = {"alertname": "SalespulseReadingsStale", "severity": "critical", "kind": "service"}
+        title = "The readings"
+        for kpi, alert in sorted(declared, key=lambda both: len(both[1].grain) != 1)[:1]:
+            labels = {"alertname": alert.name, "severity": alert.severity, "kind": "threshold", "kpi": kpi.key}
+            labels |= {"group": kpi.group, **{name: f"{name}-1" for name in alert.grain}}
+            title = kpi.title.en
+        begun = datetime.fromtimestamp(AS_OF / 1000, UTC)
+        delivered = DeliveredAlert(
+            status="resolved" if resolved else "firing",
+            labels={**labels, "service": "salespulse"},
+            starts_at=begun,
+            ends_at=begun + timedelta(hours=2),
+            fingerprint="0b5e3f1c2a4d6978",
+            annotations={
+                "summary": f"{title}: not as it should be",
+                "runbook_url": f"http://127.0.0.1:8080/runbooks/{labels['alertname']}",
+            },
+        )
+        return plain(AlertMessages(self._plan).message(delivered))
 
     def entities(self) -> dict[str, Any]:
         """Return a page of the entities of the reading."""

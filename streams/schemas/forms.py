@@ -41,6 +41,8 @@ AGGREGATE: JsonSchema = {"type": "string", "enum": list(AGGREGATES)}
 UNIT: JsonSchema = {"type": "string", "enum": list(get_args(Unit))}
 REASON: JsonSchema = {"type": "string", "enum": list(get_args(Reason))}
 DEFINITION_VERSION: JsonSchema = {"type": "string", "pattern": "^[0-9a-f]{12}$"}
+FINGERPRINT: JsonSchema = {"type": "string", "pattern": "^[0-9a-f]{16}$"}
+"""What tells an alert from others: a checksum of its labels."""
 
 _SERIES = f"{KEY_PATTERN}(\\.({'|'.join(AGGREGATES)}))?"
 _ROW = f"({'|'.join(WINDOWS)})\\|({KEY_PATTERN}={_VALUE_PATTERN}(,{KEY_PATTERN}={_VALUE_PATTERN})*)?"

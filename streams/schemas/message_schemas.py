@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from streams.alerts.message import AlertMessage
 from streams.api.catalogue import GrainMessage, GroupMessage, KpiMessage, TargetMessage
 from streams.api.stream import ChangesEvent, SnapshotEvent
 from streams.contributors import ContributionMessage, EntitiesPage, EntityMessage, EntityTotals
@@ -23,6 +24,7 @@ from streams.schemas.forms import (
     DECIMAL_SENT,
     DEFINITION_VERSION,
     DIALECT,
+    FINGERPRINT,
     INSTANT_SENT,
     KEY,
     REASON,
@@ -74,6 +76,13 @@ _FORMS: Mapping[type[Struct], Mapping[str, JsonSchema]] = {
     GroupMessage: {"key": KEY},
     GrainMessage: {"by": KEY, "windows": WINDOW},
     TargetMessage: {"by": KEY, "window": WINDOW, "agg": AGGREGATE},
+    AlertMessage: {
+        "status": {"type": "string", "enum": ["firing", "resolved"]},
+        "reading": SERIES_KEY,
+        "starts_at": INSTANT_SENT,
+        "ends_at": INSTANT_SENT,
+        "fingerprint": FINGERPRINT,
+    },
 }
 """How the texts and numbers of each type are spelt; what a list or an object holds is named by the list or object."""
 _RULES: Mapping[type[Struct], JsonSchema] = {
@@ -82,6 +91,11 @@ _RULES: Mapping[type[Struct], JsonSchema] = {
         "then": {"required": ["reason"]},
     },
     ChangesMessage: {"properties": {"changed": {"propertyNames": SERIES}}},
+    AlertMessage: {
+        "if": {"properties": {"status": {"const": "firing"}}},
+        "then": {"properties": {"ends_at": {"type": "null"}}},
+        "else": {"properties": {"ends_at": INSTANT_SENT}},
+    },
 }
 """What holds between the fields of a type."""
 _ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n {8,}.*)*)", re.MULTILINE)

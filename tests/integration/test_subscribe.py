@@ -10,10 +10,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import ClientSession
+from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 
 from config.settings import Settings
 from metrics.calendar import parse_instant
+from streams.alerts.delivery import decode_delivery
+from streams.alerts.hook import PATH
+from streams.alerts.message import AlertMessages, encode_alert
+from streams.clock import wall_clock
+from streams.kafka import client_options
+from tests.deliveries import Json, delivery, firing, resolved
 from tests.golden.comparison import golden_declarations, golden_events, golden_expectations
 from tests.integration.cluster import (
     ROOT,
@@ -21,6 +29,7 @@ from tests.integration.cluster import (
     ServeProcess,
     WorkerProcess,
     make_topics,
+    plan_of,
     produce,
     wait_until_applied,
 )
@@ -90,6 +99,61 @@ async def test_the_clients_and_requests_of_the_manual_work(settings: Settings, v
     assert page["totals"]["entities"] == len(page["entities"])
     assert answers[5].startswith("id: ")
     assert "event: snapshot" in answers[5]
+
+
+async def test_the_client_of_the_alerts_knows_which_fire_and_what_changes(
+    fresh_settings: Settings, tmp_path: Path
+) -> None:
+    await make_topics(fresh_settings)
+    view = ServeProcess(fresh_settings, tmp_path / "view.log")
+    client = ("docs/examples/subscribe_alerts.py", fresh_settings.kafka, "--topic", fresh_settings.alerts_topic)
+    try:
+        await view.until_ready(ready=False)  # alerts are taken, though there is no worker
+        await _deliver(view, firing(), firing("1" * 16), firing("2" * 16, team="zuid"))
+        await _deliver(view, resolved("1" * 16))
+        await _write_old_alert(fresh_settings, "3" * 16)
+        head, *lines = (await _run(sys.executable, *client, "--once")).splitlines()
+        assert (head, sorted(lines)) == (
+            "alerts that fire: 2",
+            [
+                "firing WinRateLow team=noord (warning), since 2026-11-10T12:00:00.123Z: Win rate of noord is 12%",
+                "firing WinRateLow team=zuid (warning), since 2026-11-10T12:00:00.123Z: Win rate of noord is 12%",
+            ],
+        )
+
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-u", *client, stdout=asyncio.subprocess.PIPE, cwd=ROOT
+        )
+        assert process.stdout is not None
+        for _ in range(3):
+            await asyncio.wait_for(process.stdout.readline(), 20)
+        await _deliver(view, firing("2" * 16, team="zuid"))  # told again
+        await _deliver(view, resolved())
+        line = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
+        process.terminate()
+        await process.wait()
+    finally:
+        view.close()
+
+    assert line.startswith("resolved WinRateLow team=noord (warning), ended 2026-11-10T14:00:00.500Z: ")
+
+
+async def _deliver(view: ServeProcess, *alerts: Json) -> None:
+    async with ClientSession() as session, session.post(f"{view.address}{PATH}", json=delivery(*alerts)) as response:
+        assert response.status == 200, await response.text()
+
+
+async def _write_old_alert(settings: Settings, fingerprint: str) -> None:
+    """Write an alert that fires as it was told 16 minutes ago, and not again."""
+    alert = decode_delivery(json.dumps(delivery(firing(fingerprint))).encode()).alerts[0]
+    value = encode_alert(AlertMessages(plan_of(settings)).message(alert))
+    producer = AIOKafkaProducer(**client_options(settings))
+    await producer.start()
+    try:
+        told_ms = wall_clock() - 16 * 60_000
+        await producer.send_and_wait(settings.alerts_topic, value, fingerprint.encode(), timestamp_ms=told_ms)
+    finally:
+        await producer.stop()
 
 
 async def _asked(view: ServeProcess, command: str) -> str:

@@ -49,7 +49,8 @@ def test_the_committed_files_are_up_to_date() -> None:
 
     assert (result.exit_code, result.stderr) == (0, "")
     files = [line.removesuffix(" is up to date") for line in result.stdout.splitlines()]
-    assert {"docs/kpis.md", "docs/schemas/openapi.json"} < set(files)
+    assert {"docs/kpis.md", "docs/schemas/openapi.json", "config/prometheus/rules/kpis.yml"} < set(files)
+    assert {"grafana/dashboards/Sales/overview.json", "docs/runbooks/kpis.md"} < set(files)
     assert [name for name in files if not (ROOT / name).is_file()] == []
 
 
@@ -87,6 +88,23 @@ def test_a_changed_field_makes_the_contract_stale(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_is_stale(tmp_path: Path) -> None:
     assert run("--check", "--root", str(tmp_path)).exit_code == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_not_made_any_more_is_told_and_removed_but_nothing_that_others_made(tmp_path: Path) -> None:
+    folder = tmp_path / "grafana/dashboards/Sales"
+    run("grafana", "--root", str(tmp_path))
+    (folder / "own.json").write_text('{"title": "Ours"}')
+    name = "grafana/dashboards/Sales/hospitality.json"
+
+    told = run("grafana", "--check", "--root", str(tmp_path), SALESPULSE_GROUPS_OFF="hospitality")
+    assert told.exit_code == 1
+    assert f"{name} is not made any more; run `salespulse render grafana`\n" in told.stderr
+    assert (tmp_path / name).is_file()
+
+    assert f"{name} is removed\n" in run("grafana", "--root", str(tmp_path), SALESPULSE_GROUPS_OFF="hospitality").stdout
+    assert not (tmp_path / name).exists()
+    assert (folder / "own.json").is_file()
+    assert run("grafana", "--check", "--root", str(tmp_path), SALESPULSE_GROUPS_OFF="hospitality").exit_code == 0
 
 
 def test_what_cannot_be_rendered_ends_with_2() -> None:

@@ -29,7 +29,7 @@ from streams.example_events import example_events
 from streams.messages import Messages, encode, progress_of, split_key
 from streams.owned import OwnedShard
 from streams.publish.mirror import ChangesMessage
-from streams.render_schemas import FOLDER, schema_files
+from streams.render_schemas import FOLDER, MESSAGES, schema_files
 from streams.schemas.event_schemas import event_schema
 from streams.schemas.forms import ROW, SERIES, SERIES_KEY
 from streams.simulate.organisation import Organisation
@@ -138,9 +138,7 @@ def test_the_same_declarations_give_the_same_files() -> None:
     assert list(schema_files(again, Settings())) == list(schema_files(plan(), Settings()))
 
 
-@pytest.mark.parametrize(
-    "name", [*(f"events/{s}" for s in load().sources), "reading", "progress", "changes", "entities", "dead-letter"]
-)
+@pytest.mark.parametrize("name", [*(f"events/{s}" for s in load().sources), *MESSAGES, "dead-letter"])
 def test_a_schema_is_one(name: str) -> None:
     document = committed(name)
 
@@ -404,12 +402,12 @@ def test_a_broken_reading_is_invalid(changes: dict[str, Any]) -> None:
 
 
 def test_a_field_that_is_added_later_is_no_fault() -> None:
-    for name in ("reading", "progress", "changes", "entities", "dead-letter"):
+    for name in (*MESSAGES, "dead-letter"):
         assert "additionalProperties" not in committed(name)
 
 
 def test_every_field_of_a_message_is_explained() -> None:
-    for name in ("reading", "progress", "entities", "dead-letter"):
+    for name in ("reading", "progress", "entities", "alert", "dead-letter"):
         document = committed(name)
         for schema in (document, *document.get("$defs", {}).values()):
             assert [n for n, field in schema["properties"].items() if not field.get("description")] == []
@@ -422,6 +420,20 @@ def test_the_progress_and_the_changes_are_valid() -> None:
     assert faults("changes", msgspec.to_builtins(changes)) == []
     assert faults("changes", {"as_of": None, "changed": {"revenue": ["30d"]}})
     assert faults("changes", {"as_of": None, "changed": {"Revenue": ["now|"]}})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": "pending"}, {"status": "resolved"}, {"ends_at": T}, {"ends_at": "now"}, {"starts_at": None},
+        {"fingerprint": "x"}, {"reading": "win_rate"}, {"dimensions": {"team": None}}, {"labels": []}, {"summary": 1},
+    ],
+)  # fmt: skip
+def test_a_broken_alert_is_invalid(changes: dict[str, Any]) -> None:
+    alert = committed("asyncapi")["components"]["messages"]["alert"]["examples"][0]["payload"]
+
+    assert faults("alert", alert) == []
+    assert faults("alert", {**alert, **changes})
 
 
 async def test_a_dead_letter_is_valid() -> None:
@@ -455,7 +467,7 @@ def test_every_declared_topic_is_a_channel() -> None:
     addresses = {channel["address"] for channel in committed("asyncapi")["channels"].values()}
 
     topics = {f"sales.{source.source.topic}" for source in plan().sources.values()}
-    assert addresses == {*topics, "sales.kpis", "sales.dead-letters", "salespulse:changes"}
+    assert addresses == {*topics, "sales.kpis", "sales.alerts", "sales.dead-letters", "salespulse:changes"}
 
 
 def test_names_follow_the_settings() -> None:
@@ -463,7 +475,7 @@ def test_names_follow_the_settings() -> None:
     text = next(text for name, text in schema_files(plan(), settings) if name.endswith("asyncapi.json"))
 
     addresses = {channel["address"] for channel in json.loads(text)["channels"].values()}
-    assert {"acme.deals", "acme.kpis", "acme.dead-letters", "pulse:changes"} < addresses
+    assert {"acme.deals", "acme.kpis", "acme.alerts", "acme.dead-letters", "pulse:changes"} < addresses
     assert "pulse.cells" in text
     assert "sales.kpis" not in text
 
@@ -496,7 +508,7 @@ def test_the_examples_of_messages_are_valid() -> None:
     registry: Registry[Any] = Registry().with_resource(
         "reading.json", Resource.from_contents(committed("reading"), default_specification=DRAFT202012)
     )
-    for name in ("progress", "changes"):
+    for name in ("progress", "changes", "alert"):
         registry = registry.with_resource(f"{name}.json", Resource.from_contents(committed(name)))
     seen = 0
     for message in committed("asyncapi")["components"]["messages"].values():
@@ -505,15 +517,19 @@ def test_the_examples_of_messages_are_valid() -> None:
                 told["payload"]
             )
             seen += 1
-    assert seen == 3
+    assert seen == 5
 
 
-def test_declarations_without_a_grouped_kpi_have_contracts_too() -> None:
+def test_declarations_without_a_grouped_kpi_or_an_alert_have_contracts_too() -> None:
     declared = load()
     total_only = {
-        k: v.model_copy(update={"declared_grains": ((),)}) for k, v in declared.kpis.items() if k == "revenue"
+        k: v.model_copy(update={"declared_grains": ((),), "alerts": ()})
+        for k, v in declared.kpis.items()
+        if k == "revenue"
     }
     few = Declarations(**{**vars(declared), "kpis": total_only})
 
     files = dict(schema_files(compile_plan(few, "Europe/Amsterdam", "EUR"), Settings()))
-    assert '"revenue|1h|"' in files[f"{FOLDER}/asyncapi.json"].replace("`", '"')
+    text = files[f"{FOLDER}/asyncapi.json"]
+    assert '"revenue|1h|"' in text.replace("`", '"')
+    assert '"alert": "SalespulseReadingsStale"' in text

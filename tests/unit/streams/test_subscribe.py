@@ -31,11 +31,12 @@ def test_every_contract_is_in_the_index() -> None:
     assert [p.name for p in (DOCS / "schemas").rglob("*.json") if p.name not in named] == []
 
 
-def test_the_reading_that_is_shown_is_valid() -> None:
+def test_the_messages_that_are_shown_are_valid() -> None:
     shown = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
 
-    assert len(shown) == 1
-    assert [error.message for error in schema("reading").iter_errors(shown[0])] == []
+    assert [sorted(message.keys() & {"value", "alert"}) for message in shown] == [["value"], ["alert"]]
+    for name, message in zip(("reading", "alert"), shown, strict=True):
+        assert [error.message for error in schema(name).iter_errors(message)] == []
 
 
 def test_the_requests_that_are_shown_are_described() -> None:
@@ -59,5 +60,5 @@ def test_the_programs_explain_themselves(program: Path) -> None:
     assert f"examples/{program.name}" in PAGE
 
 
-def test_there_are_programs_for_both() -> None:
-    assert [program.stem for program in PROGRAMS] == ["subscribe_kafka", "subscribe_redis"]
+def test_there_are_programs_for_each() -> None:
+    assert [program.stem for program in PROGRAMS] == ["subscribe_alerts", "subscribe_kafka", "subscribe_redis"]

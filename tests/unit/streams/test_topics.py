@@ -35,8 +35,14 @@ def test_the_topics_are_those_of_the_inputs_and_our_own() -> None:
     names = [topic.name for topic in declared_topics(settings, ("deals", "goods-returns"))]
     assert names == [
         "acme.deals", "acme.goods-returns", settings.entities_topic, settings.cells_topic, settings.links_topic,
-        "acme.kpis", "acme.dead-letters",
+        "acme.kpis", "acme.alerts", "acme.dead-letters",
     ]  # fmt: skip
+
+
+def test_the_newest_state_of_every_alert_is_kept() -> None:
+    (topic,) = (t for t in declared_topics(Settings(), ()) if t.name == "sales.alerts")
+
+    assert (topic.cleanup, topic.copartitioned) == ("compact", False)
 
 
 def test_input_topics_keep_their_records_and_share_the_partition_count() -> None:
