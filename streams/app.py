@@ -173,13 +173,32 @@ class Shards:
         return max(0, (end or 0) - owned.positions[topic])
 
     async def watch_lag(self) -> None:
-        """Tell the lag of each source partition, every two seconds; in links transaction markers would pass for lag."""
+        """Tell the lag of each source partition every two seconds; in links our own markers would pass for lag."""
         sources = self._topics - {self._settings.links_topic}
+        before: dict[TP, int] = {}
         while True:
             await asyncio.sleep(2.0)
+            positions: dict[TP, int] = {}
             for owned in list(self._owned.values()):
                 for topic in sources & set(owned.positions):
-                    self._telemetry.lag(topic, owned.index, self._waiting(owned, topic))
+                    tp, position = TP(topic, owned.index), owned.positions[topic]
+                    lag = self._waiting(owned, topic)
+                    if lag and before.get(tp) == position and await self._has_read_all(tp, position + lag):
+                        lag = 0
+                    positions[tp] = position
+                    self._telemetry.lag(topic, owned.index, lag)
+            before = positions
+
+    async def _has_read_all(self, tp: TP, end: int) -> bool:
+        """Return whether the consumer is at the end of a partition.
+
+        What it has delivered is applied within milliseconds. So a shard that has stood still since the last look has
+        nothing left to apply, and what lies between it and the end are the markers of a producer's transactions.
+        """
+        try:
+            return (await self._app.consumer.position(tp) or 0) >= end
+        except IllegalStateError:  # a rebalance has begun
+            return False
 
     async def collect_garbage_for_ever(self) -> None:
         """Collect the cyclic garbage of the last seconds, and never look again at what survived.

@@ -77,13 +77,13 @@ def _render(kind: str, files: Mapping[str, str], root: Path, *, check: bool) -> 
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content, encoding="utf-8")
             click.echo(f"{name} is written")
-    for path in _left_over(kind, files, root):
+    for left in _left_over(kind, files, root):
         if check:
             stale = True
-            click.echo(f"{path} is not made any more; run `salespulse render {kind}`", err=True)
+            click.echo(f"{left} is not made any more; run `salespulse render {kind}`", err=True)
         else:
-            (root / path).unlink()
-            click.echo(f"{path} is removed")
+            (root / left).unlink()
+            click.echo(f"{left} is removed")
     return stale
 
 
