@@ -15,11 +15,9 @@ from config.declarations import Kpi
 from config.parse import did_you_mean
 from metrics.plan import Plan
 from streams.commands import plan_or_exit, settings_or_exit
-from streams.series_count import ASSUMED, count_series
+from streams.series_count import ASSUMED, BUDGET, count_series
 from streams.wording import group_title
 
-BUDGET = 25_000
-"""What one Prometheus server takes without a thought; only --budget refuses more."""
 _Format = Literal["table", "json", "csv"]
 
 

@@ -15,6 +15,8 @@ ASSUMED: Mapping[str, int] = {
 """The number of values of dimensions whose values are not declared."""
 ELSE_ASSUMED = 20
 """The number of values of any other such dimension."""
+BUDGET = 25_000
+"""What one Prometheus server takes without a thought."""
 
 
 @dataclass(frozen=True, slots=True)

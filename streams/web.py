@@ -8,23 +8,28 @@ from aiohttp import web
 from config.settings import Settings
 from metrics.exposition import ReadingsCollector
 from metrics.view import View
+from streams.alerts.hook import AlertHook
 from streams.api.answers import errors_as_json
 from streams.api.routes import ApiRoutes
 from streams.board import Board
+from streams.runbooks.routes import RunbookRoutes
 from streams.wall.routes import WallRoutes
 from streams.web_metrics import measured
 from streams.web_parts import health_routes, metrics_response, require_token
 
 
-def view_app(settings: Settings, board: Board) -> web.Application:
-    """Build the web application of `board`."""
+def view_app(settings: Settings, board: Board, hook: AlertHook | None = None) -> web.Application:
+    """Build the web application of `board`; alerts are taken where there is a `hook` for them."""
     app = web.Application(middlewares=[measured(board.registry), errors_as_json, require_token(settings.http_token)])
     WallRoutes(board).add_to(app)
+    RunbookRoutes(board.view.plan, settings).add_to(app)
     api = ApiRoutes(board).add_to(app)
     if settings.http_origins:
         _share(app, api, settings.http_origins)
     _Metrics(board).add_to(app)
     health_routes(app, board)
+    if hook is not None:
+        hook.add_to(app)
     return app
 
 

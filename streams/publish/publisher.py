@@ -88,9 +88,12 @@ class Publisher:
             buckets=_SECONDS,
             registry=registry,
         )
-        self._in_step = Gauge(
-            "salespulse_redis_in_step", "Whether Redis holds the readings of the last tick.", registry=registry
-        )
+        if self._redis is not None:  # without Redis there is nothing to be in step
+            self._in_step = Gauge(
+                "salespulse_redis_in_step",
+                "Whether this view writes to Redis, and Redis holds the readings of the last tick.",
+                registry=registry,
+            )
         Gauge(
             "salespulse_publishing", "Whether this is the view that writes the metric topic.", registry=registry
         ).set_function(lambda: self._lease.held)
@@ -173,6 +176,12 @@ class Publisher:
 
     async def _feed_redis(self) -> None:
         """Keep Redis equal to the readings; while it is away everything else goes on."""
+        try:
+            await self._write_redis_for_ever()
+        finally:
+            self._in_step.set(0)  # from here on another view writes
+
+    async def _write_redis_for_ever(self) -> None:
         cursor = _Cursor(self._board)
         mirror = RedisMirror(self._redis, self._prefix, self._board.feed.epoch)
         while True:

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from streams.api.answers import not_modified, tag_of
 from streams.board import Board
+from streams.html_response import html_response
 from streams.wall.detail import detail
 from streams.wall.headlines import Headlines
 from streams.wall.live import LiveWall
@@ -18,12 +19,6 @@ _ASSETS = {
     "wall.js": "text/javascript",
     "theme.js": "text/javascript",
     "icon.svg": "image/svg+xml",
-}
-_PAGE_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
 }
 
 
@@ -62,18 +57,18 @@ class WallRoutes:
             self._tiles.groups(view, epoch, chosen),
             self._tiles.columns,
         )
-        return _html(wall_page(page))
+        return html_response(wall_page(page))
 
     async def _get_kpi(self, request: web.Request) -> web.Response:
         chosen, view = self._chosen(request), self._board.view
         key = request.match_info["kpi"]
         if key not in self._headlines.kpis:
-            return _html(missing_page(chosen, self._version()), status=404)
+            return html_response(missing_page(chosen, self._version()), status=404)
         found = detail(self._tiles, key, view, self._board.feed.epoch, chosen)
         if request.query.get("fragment"):
-            return _html(detail_fragment(found, chosen))
+            return html_response(detail_fragment(found, chosen))
         state = state_of(view, self._board.ready(), chosen.language)
-        return _html(detail_page(found, chosen, state, self._version()))
+        return html_response(detail_page(found, chosen, state, self._version()))
 
     async def _get_stream(self, request: web.Request) -> web.StreamResponse:
         return await self._live.serve(request, self._chosen(request))
@@ -98,9 +93,3 @@ class WallRoutes:
     def _version(self) -> str:
         """Return what changes when a page that was loaded before no longer fits: other assets, tiles or teams."""
         return tag_of(self._made_with, *self._tiles.teams(self._board.view, ""))
-
-
-def _html(text: str, status: int = 200) -> web.Response:
-    response = web.Response(text=text, status=status, content_type="text/html", headers=_PAGE_HEADERS)
-    response.enable_compression()
-    return response

@@ -1,6 +1,7 @@
 """The topic and Redis follow the readings: through killed workers, restarted views, two views, and a lost Redis."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -154,6 +155,7 @@ async def test_a_publisher_that_was_paused_cannot_write_any_more(
             await until_equal(table, second.address)
             assert table.holes() == {}
             assert "publishes no longer" in first.log.read_text()
+            assert [await _in_step(view) for view in (first, second)] == [0, 1]
     finally:
         first.close()
         if second is not None:
@@ -175,15 +177,18 @@ async def test_redis_holds_the_readings_and_is_filled_again_after_it_was_away(
             changed = {f"{name}|{field}" for name, fields in notice["changed"].items() for field in fields}
             assert changed
             assert changed <= (await _told(view)).keys()
+            assert await _in_step(view) == 1
 
             redis_server.stop()
             before = len(table.progress_times)
             await asyncio.sleep(4)
             assert len(table.progress_times) - before >= 3  # everything else goes on
             await until_equal(table, view.address)
+            assert await _in_step(view) == 0
 
             redis_server.start()
             await _redis_equals(settings, view)
+            assert await _in_step(view) == 1
             redis = _redis(settings)
             await redis.flushall()
             await redis.aclose()
@@ -222,6 +227,13 @@ async def _redis_equals(settings: Settings, view: ServeProcess, patience: float 
     finally:
         await redis.aclose()
     raise AssertionError(f"redis and the api differ after {patience:.0f} s: {difference}")
+
+
+async def _in_step(view: ServeProcess) -> float:
+    """Return whether Redis holds the readings, as a view tells it to Prometheus."""
+    _, metrics = await view.get("/metrics")
+    (value,) = re.findall(r"^salespulse_redis_in_step (.*)$", metrics, re.MULTILINE)
+    return float(value)
 
 
 async def _told(view: ServeProcess) -> dict[str, dict[str, Any]]:
