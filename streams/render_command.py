@@ -7,11 +7,11 @@ import click
 
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.alerting.rule_files import rule_files
 from streams.commands import plan_or_exit, settings_or_exit
 from streams.render_dashboards import dashboard_files
 from streams.render_docs import kpi_reference
 from streams.render_schemas import schema_files
+from streams.rules.rule_files import rule_files
 from streams.runbooks.files import runbook_files
 
 Renderer = Callable[[Plan, Settings], Iterator[tuple[str, str]]]

@@ -10,9 +10,9 @@ from metrics.calendar import Window
 from metrics.evaluate import NOW, Result
 from metrics.plan import Plan
 from metrics.view import Reading
-from streams.alerting.kpi_alert import kpi_alerts
 from streams.alerts.delivery import DeliveredAlert
 from streams.messages import Messages
+from streams.rules.kpi_alert import kpi_alerts
 
 _encode = msgspec.json.Encoder().encode
 

@@ -7,9 +7,9 @@ from config.declarations import Unit
 from metrics.currency import exponent
 from metrics.formatting import quantities
 from metrics.plan import Plan, SeriesPlan
-from streams.alerting.humanize import humanize_duration, humanize_percentage
-from streams.alerting.promql import number
-from streams.alerting.spans import span_text
+from streams.rules.humanize import humanize_duration, humanize_percentage
+from streams.rules.promql import number
+from streams.rules.spans import span_text
 
 _OTHER_PLACES = 2
 

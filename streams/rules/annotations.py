@@ -7,10 +7,10 @@ from urllib.parse import quote_plus
 
 from config.settings import Settings
 from metrics.thresholds import Threshold
-from streams.alerting.kpi_alert import KpiAlert
-from streams.alerting.promql import literal, quoted
-from streams.alerting.spans import span_seconds
 from streams.dashboards.links import alert_panel_id, dashboard_url, group_uid
+from streams.rules.kpi_alert import KpiAlert
+from streams.rules.promql import literal, quoted
+from streams.rules.spans import span_seconds
 from streams.titles import series_title, window_words
 
 _VARIABLES = ("team", "rep", "region")

@@ -8,7 +8,7 @@ from metrics.evaluate import NOW
 from metrics.exposition import Exposed, exposed_gauges
 from metrics.plan import Plan, SeriesPlan
 from metrics.thresholds import Threshold, thresholds
-from streams.alerting.amounts import Amount, amount_of
+from streams.rules.amounts import Amount, amount_of
 
 SERVICE = "salespulse"
 _TAKEN = frozenset({"alertname", "alertstate", "severity", "service", "kind", "kpi", "group"})

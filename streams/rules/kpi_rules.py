@@ -7,9 +7,9 @@ from config.settings import Settings
 from metrics.exposition import exposed_gauges
 from metrics.plan import Plan
 from metrics.thresholds import Threshold
-from streams.alerting.annotations import Template, annotations
-from streams.alerting.kpi_alert import KpiAlert, in_groups
-from streams.alerting.promql import number, on, once, selector
+from streams.rules.annotations import Template, annotations
+from streams.rules.kpi_alert import KpiAlert, in_groups
+from streams.rules.promql import number, on, once, selector
 
 Rule = dict[str, Any]
 Group = dict[str, Any]

@@ -6,9 +6,9 @@ from decimal import Decimal
 from math import ceil
 
 from metrics.thresholds import Threshold
-from streams.alerting.kpi_alert import KpiAlert
-from streams.alerting.promql import number
-from streams.alerting.spans import span_seconds
+from streams.rules.kpi_alert import KpiAlert
+from streams.rules.promql import number
+from streams.rules.spans import span_seconds
 
 STEP_SECONDS = 240
 """From one evaluation to the next. A rule sees samples of the last five minutes only, so no step may be as long."""

@@ -9,11 +9,11 @@ from config.settings import Settings
 from metrics.evaluate import NOW
 from metrics.exposition import exposed_gauges
 from metrics.plan import Plan
-from streams.alerting.annotations import Said, annotations
-from streams.alerting.kpi_alert import KpiAlert, kpi_alerts
-from streams.alerting.kpi_story import STEP_SECONDS, Story
-from streams.alerting.promql import number, selector
-from streams.alerting.promtool import Test, alerts_at, input_series, series_at
+from streams.rules.annotations import Said, annotations
+from streams.rules.kpi_alert import KpiAlert, kpi_alerts
+from streams.rules.kpi_story import STEP_SECONDS, Story
+from streams.rules.promql import number, selector
+from streams.rules.promtool import Test, alerts_at, input_series, series_at
 
 _REPLICAS = ({"instance": "a:8080", "job": "salespulse-serve"}, {"instance": "b:8080", "job": "salespulse-serve"})
 """Two processes that expose the same readings: no alert may come twice, and no rule may fail."""

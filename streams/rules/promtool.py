@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from streams.alerting.promql import selector
+from streams.rules.promql import selector
 
 Test = dict[str, Any]
 

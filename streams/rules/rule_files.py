@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.alerting.kpi_rules import kpi_groups
-from streams.alerting.kpi_tests import kpi_tests
-from streams.alerting.service_rules import service_groups
-from streams.alerting.service_tests import service_tests
-from streams.alerting.yaml_text import yaml_text
+from streams.rules.kpi_rules import kpi_groups
+from streams.rules.kpi_tests import kpi_tests
+from streams.rules.service_rules import service_groups
+from streams.rules.service_tests import service_tests
+from streams.rules.yaml_text import yaml_text
 
 _FOLDER = "config/prometheus"
 

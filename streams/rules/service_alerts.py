@@ -8,7 +8,7 @@ from config.check_metrics import OURS
 from config.declarations import Source
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.alerting.promql import once, selector
+from streams.rules.promql import once, selector
 from streams.series_count import BUDGET
 
 AGE, NUMBER, PERCENT = "{{ $value | humanizeDuration }}", "{{ $value | humanize }}", "{{ $value | humanizePercentage }}"

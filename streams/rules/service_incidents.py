@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.alerting.humanize import humanize, humanize_duration, humanize_percentage
-from streams.alerting.service_alerts import (
+from streams.rules.humanize import humanize, humanize_duration, humanize_percentage
+from streams.rules.service_alerts import (
     AGE,
     CURRENCY,
     INSTANCE,
@@ -19,7 +19,7 @@ from streams.alerting.service_alerts import (
     limits_of,
     silent_sources,
 )
-from streams.alerting.service_scenes import (
+from streams.rules.service_scenes import (
     OTHER_SERVE,
     OTHER_WORKER,
     SERVE,

@@ -5,11 +5,11 @@ from typing import Any
 
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.alerting.kpi_alert import SERVICE
-from streams.alerting.kpi_rules import INTERVAL
-from streams.alerting.promql import literal, selector
-from streams.alerting.service_alerts import LAG, ServiceAlert, service_alerts
 from streams.dashboards.links import SERVICE_UID, dashboard_url
+from streams.rules.kpi_alert import SERVICE
+from streams.rules.kpi_rules import INTERVAL
+from streams.rules.promql import literal, selector
+from streams.rules.service_alerts import LAG, ServiceAlert, service_alerts
 
 
 def service_groups(plan: Plan, settings: Settings) -> list[dict[str, Any]]:

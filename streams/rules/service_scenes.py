@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.alerting.service_alerts import silent_sources
+from streams.rules.service_alerts import silent_sources
 
 STEP_SECONDS = 30
 """From one sample, and one evaluation, to the next."""

@@ -6,13 +6,13 @@ from typing import Any
 
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.alerting.promql import selector
-from streams.alerting.promtool import Test, alerts_at, input_series, series_at
-from streams.alerting.service_alerts import ServiceAlert, service_alerts
-from streams.alerting.service_incidents import Incident, incidents
-from streams.alerting.service_rules import service_annotations, service_labels
-from streams.alerting.service_scenes import STEP_SECONDS, Calm, Series, calm_scenes
-from streams.alerting.spans import span_seconds
+from streams.rules.promql import selector
+from streams.rules.promtool import Test, alerts_at, input_series, series_at
+from streams.rules.service_alerts import ServiceAlert, service_alerts
+from streams.rules.service_incidents import Incident, incidents
+from streams.rules.service_rules import service_annotations, service_labels
+from streams.rules.service_scenes import STEP_SECONDS, Calm, Series, calm_scenes
+from streams.rules.spans import span_seconds
 
 
 def service_tests(plan: Plan, settings: Settings) -> dict[str, Any]:

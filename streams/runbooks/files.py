@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.alerting.kpi_alert import kpi_alerts
+from streams.rules.kpi_alert import kpi_alerts
 from streams.runbooks.links import KPIS, README, FileLinks
 from streams.runbooks.runbooks import Runbooks
 

@@ -8,12 +8,12 @@ from config.aggregated import parts
 from config.declarations import Conversion, Derived, Kpi, Measure, Membership, Ratio, Share, State
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.alerting.annotations import URL
-from streams.alerting.kpi_alert import KpiAlert
-from streams.alerting.promql import selector
-from streams.alerting.spans import span_seconds
 from streams.dashboards.links import alert_panel_id, dashboard_url, group_uid
 from streams.event_fields import event_fields
+from streams.rules.annotations import URL
+from streams.rules.kpi_alert import KpiAlert
+from streams.rules.promql import selector
+from streams.rules.spans import span_seconds
 from streams.titles import series_title, window_words
 from streams.wording import by_words, group_title
 

@@ -6,9 +6,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.alerting.kpi_alert import KpiAlert, in_groups
-from streams.alerting.service_alerts import ServiceAlert, limits_of, service_alerts, silent_sources
 from streams.dashboards.links import SERVICE_UID, dashboard_url
+from streams.rules.kpi_alert import KpiAlert, in_groups
+from streams.rules.service_alerts import ServiceAlert, limits_of, service_alerts, silent_sources
 from streams.runbooks.kpi_facts import KpiFacts, kpi_facts
 from streams.runbooks.links import Links
 from streams.runbooks.markdown import markdown

@@ -14,9 +14,9 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from config.settings import Settings
-from streams.alerting.promql import selector
-from streams.alerting.rule_files import rule_files
-from streams.alerting.spans import span_seconds
+from streams.rules.promql import selector
+from streams.rules.rule_files import rule_files
+from streams.rules.spans import span_seconds
 from tests.integration.cluster import ROOT, plan_of
 from tests.integration.watching import AlertmanagerServer, PrometheusServer
 

@@ -12,9 +12,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from config.load import load
-from streams.alerting.spans import span_seconds
 from streams.alerts.hook import PATH
 from streams.alerts.topic import CONFIRM_SECONDS
+from streams.rules.spans import span_seconds
 
 ROOT = Path(__file__).parents[2]
 SHIPPED, EXAMPLE = "config/alertmanager/alertmanager.yml", "config/alertmanager/example.yml"

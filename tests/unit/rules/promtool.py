@@ -10,7 +10,7 @@ import pytest
 from config.load import load
 from config.settings import Settings
 from metrics.plan import Plan, compile_plan
-from streams.alerting.rule_files import rule_files
+from streams.rules.rule_files import rule_files
 
 HERE = Path(__file__).parent
 ROOT = Path(__file__).parents[3]

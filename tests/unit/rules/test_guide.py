@@ -9,8 +9,8 @@ from ruamel.yaml import YAML
 
 from config.load import load
 from metrics.plan import compile_plan
-from streams.alerting.kpi_alert import kpi_alerts
-from tests.unit.alerting.promtool import ROOT
+from streams.rules.kpi_alert import kpi_alerts
+from tests.unit.rules.promtool import ROOT
 
 GUIDE = (ROOT / "docs/alerting.md").read_text("utf-8")
 OWN = (ROOT / "docs/own-kpi.md").read_text("utf-8")

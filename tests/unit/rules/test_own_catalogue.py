@@ -8,7 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from config.settings import Settings
-from tests.unit.alerting.promtool import HERE, accepts, own_plan, promtool, write_rules
+from tests.unit.rules.promtool import HERE, accepts, own_plan, promtool, write_rules
 
 Mistake = dict[str, str]
 MISTAKES: dict[str, list[Mistake]] = YAML(typ="safe").load(HERE / "mistakes.yaml")

@@ -15,15 +15,15 @@ from ruamel.yaml import YAML
 from config.settings import Settings
 from metrics.exposition import ReadingsCollector, exposed_gauges
 from metrics.plan import Plan
-from streams.alerting.kpi_alert import kpi_alerts
-from streams.alerting.rule_files import rule_files
 from streams.alerts.hook import AlertHook
 from streams.alerts.topic import AlertTopic
 from streams.board import tick_histogram
 from streams.publish.publisher import Publisher
+from streams.rules.kpi_alert import kpi_alerts
+from streams.rules.rule_files import rule_files
 from streams.telemetry import Telemetry, worker_app
 from streams.web import view_app
-from tests.unit.alerting.promtool import ROOT, own_plan, shipped_plan
+from tests.unit.rules.promtool import ROOT, own_plan, shipped_plan
 from tests.unit.streams.boards import golden_board, golden_plan
 
 Json = dict[str, Any]

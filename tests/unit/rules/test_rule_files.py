@@ -7,9 +7,9 @@ from ruamel.yaml import YAML
 
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.alerting.rule_files import rule_files
+from streams.rules.rule_files import rule_files
 from streams.runbooks.files import runbook_files
-from tests.unit.alerting.promtool import ROOT, accepts, own_plan, shipped_plan, write_rules
+from tests.unit.rules.promtool import ROOT, accepts, own_plan, shipped_plan, write_rules
 
 NO_ALERTS = """\
 version: 1

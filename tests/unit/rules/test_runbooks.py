@@ -10,13 +10,13 @@ from ruamel.yaml import YAML
 
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.alerting.kpi_alert import in_groups, kpi_alerts
-from streams.alerting.rule_files import rule_files
-from streams.alerting.service_alerts import service_alerts
 from streams.cli import COMMANDS
 from streams.entity_question import question_of
+from streams.rules.kpi_alert import in_groups, kpi_alerts
+from streams.rules.rule_files import rule_files
+from streams.rules.service_alerts import service_alerts
 from streams.runbooks.files import runbook_files
-from tests.unit.alerting.promtool import ROOT, own_plan, shipped_plan
+from tests.unit.rules.promtool import ROOT, own_plan, shipped_plan
 from tests.unit.streams.boards import Board, get_text, golden_board, golden_plan, serving
 
 SERVICE_DASHBOARD = json.loads((ROOT / "grafana/dashboards/Salespulse/service.json").read_text("utf-8"))

@@ -6,14 +6,14 @@ import pytest
 from ruamel.yaml import YAML
 
 from metrics.plan import Plan
-from streams.alerting.amounts import Amount
-from streams.alerting.humanize import humanize, humanize_duration, humanize_percentage
-from streams.alerting.kpi_alert import kpi_alerts
-from streams.alerting.promql import number, selector
-from streams.alerting.spans import span_seconds, span_text
-from streams.alerting.yaml_text import HEADER, yaml_text
+from streams.rules.amounts import Amount
+from streams.rules.humanize import humanize, humanize_duration, humanize_percentage
+from streams.rules.kpi_alert import kpi_alerts
+from streams.rules.promql import number, selector
+from streams.rules.spans import span_seconds, span_text
+from streams.rules.yaml_text import HEADER, yaml_text
 from streams.runbooks.markdown import markdown
-from tests.unit.alerting.promtool import own_plan
+from tests.unit.rules.promtool import own_plan
 
 
 @pytest.fixture(scope="module")
