@@ -10,7 +10,7 @@ READY  := $(VENV)/.ready
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-8s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-11s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # --- set-up -----------------------------------------------------------------------------------------------------------
 
@@ -37,6 +37,19 @@ broker: venv ## Run a Kafka broker for development, as the tests do (address on 
 .PHONY: bench
 bench: venv ## Measure CPU time per event through a real broker, beside the plain floor and idiomatic Faust
 	$(BIN)/python -m bench
+
+RENDER := grafana/render
+
+$(RENDER)/node_modules/.package-lock.json: $(RENDER)/package-lock.json
+	cd $(RENDER) && npm ci
+	@touch $@
+
+$(RENDER)/out/index.html: $(RENDER)/node_modules/.package-lock.json $(RENDER)/build.mjs $(shell find $(RENDER)/src -type f)
+	cd $(RENDER) && npm run --silent build
+
+.PHONY: screenshots
+screenshots: venv $(RENDER)/out/index.html ## Draw every dashboard on live data (needs Node, Chromium, Prometheus, Redis and Java; minutes)
+	$(BIN)/python -m grafana.render.screenshots
 
 # --- check ------------------------------------------------------------------------------------------------------------
 
@@ -91,5 +104,5 @@ lock: ## Lock the dependencies anew, with hashes (needs uv; UPGRADE=1 takes the 
 
 .PHONY: clean
 clean: ## Remove .venv, caches and build results
-	rm -rf $(VENV) build dist .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist grafana/render/node_modules grafana/render/out .coverage htmlcov .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -type d -prune -exec rm -rf {} +
