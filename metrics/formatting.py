@@ -96,6 +96,11 @@ def decimal_text(series: SeriesPlan, result: Result, currency: str) -> str | Non
     return Quantity(series.kpi.unit, _is_sum(series.node)).text(result.value, currency)
 
 
+def currency_symbol(currency: str) -> str:
+    """Return the sign that stands for a currency, its code where it has none that everybody knows."""
+    return _SYMBOLS.get(currency, currency)
+
+
 def display_text(series: SeriesPlan, result: Result, currency: str) -> str:
     """Return the value for people, in the form and with the decimals that the declaration asks for."""
     value, shown = result.value, series.kpi.display
@@ -105,7 +110,7 @@ def display_text(series: SeriesPlan, result: Result, currency: str) -> str:
     match shown.format if shown is not None else _FORMATS[series.kpi.unit]:
         case "currency":
             amount = _grouped(value / 10 ** exponent(currency), places)
-            return f"{_SYMBOLS.get(currency, currency)} {amount}"
+            return f"{currency_symbol(currency)} {amount}"
         case "percent":
             return f"{_grouped(value * 100, places)} %"
         case "duration":

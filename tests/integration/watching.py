@@ -79,7 +79,7 @@ class _Server:
 
 
 class PrometheusServer(_Server):
-    """A Prometheus that scrapes and evaluates every second."""
+    """A Prometheus that scrapes and evaluates every second, or every few."""
 
     def __init__(
         self,
@@ -88,6 +88,8 @@ class PrometheusServer(_Server):
         rules: Iterable[Path] = (),
         alertmanager: str | None = None,
         data: Path | None = None,
+        *,
+        seconds: int = 1,
     ) -> None:
         """Start it on a free port.
 
@@ -97,10 +99,12 @@ class PrometheusServer(_Server):
             rules: files of rules; their groups must not name an interval of their own if the test is in a hurry.
             alertmanager: `host:port` of the Alertmanager that hears of alerts.
             data: a folder with blocks of `promtool tsdb create-blocks-from`, for a past; empty by default.
+            seconds: between two scrapes; also how long one may take.
         """
         folder.mkdir(parents=True, exist_ok=True)
+        intervals = dict.fromkeys(("scrape_interval", "scrape_timeout", "evaluation_interval"), f"{seconds}s")
         configuration = {
-            "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+            "global": intervals,
             "rule_files": [str(path.resolve()) for path in rules],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}] if alertmanager else []},
             "scrape_configs": [
