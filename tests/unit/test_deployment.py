@@ -137,7 +137,8 @@ def test_prometheus_accepts_what_the_guide_says_about_a_token(job: str, tmp_path
     text = config.read_text("utf-8").replace(f"- job_name: {job}\n", f"- job_name: {job}\n    {line}\n")
     assert line in text
     config.write_text(text, "utf-8")
-    (tmp_path / "prometheus/token").write_text("not a secret")
+    (tmp_path / "prometheus/secrets").mkdir()
+    (tmp_path / "prometheus/secrets/salespulse-token").write_text("not a secret")
     run_tool("promtool", "check", "config", str(config))
 
 
@@ -150,7 +151,8 @@ def test_alertmanager_accepts_what_the_guide_says_about_a_token(tmp_path: Path) 
     )
     assert line in text
     config.write_text(text, "utf-8")
-    (tmp_path / "alertmanager/token").write_text("not a secret")
+    (tmp_path / "alertmanager/secrets").mkdir()
+    (tmp_path / "alertmanager/secrets/salespulse-token").write_text("not a secret")
     run_tool("amtool", "check-config", str(config))
 
 
