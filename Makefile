@@ -64,7 +64,8 @@ lint: check ## Check style, format, types, and the declarations
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# On all cores; a file stays together, because what its tests share is made once.
+# On all cores; a file stays together, because what its tests share is made once. The tests with real services mostly wait:
+# two at a time.
 PURE := $(BIN)/pytest -n auto --dist loadfile
 
 .PHONY: unit
@@ -72,9 +73,9 @@ unit: venv ## Run the tests that need nothing but Python
 	$(PURE) -m "not integration and not slow"
 
 .PHONY: test
-test: venv ## Run every test: the pure ones on all cores, then those with a Kafka broker, which it starts
+test: venv ## Run every test: the pure ones on all cores, then those with real services, which it starts
 	$(PURE) -m "not integration" --durations=5
-	$(BIN)/pytest -m integration --durations=10
+	$(BIN)/pytest -n 2 --dist loadfile -m integration --durations=10
 
 .PHONY: cover
 cover: venv ## Measure branch coverage of metrics/ (must be 100 %)
