@@ -15,7 +15,7 @@ Values = Mapping[str, str]
 _SPAN_SECONDS, _STEP_SECONDS = 30, 5
 _BUILT_IN = {"__rate_interval": "10s", "__range": "60s"}
 _QUERY = re.compile(r"label_values\((?:(?P<selector>.+),\s*)?(?P<label>\w+)\)")
-_MAY_BE_EMPTY = re.compile(r"^(label_join\()?ALERTS\{")
+_MAY_BE_EMPTY = re.compile(r"\bALERTS\{")
 _LABEL = re.compile(r"\{\{(\w+)\}\}")
 
 
@@ -75,7 +75,7 @@ class Asker:
             yield f"{answer['error']} in {expr}"
             return
         series = answer["data"]["result"]
-        if not series and not _MAY_BE_EMPTY.match(expr):
+        if not series and not _MAY_BE_EMPTY.search(expr):
             yield f"nothing from {expr}"
         samples = [float(value) for each in series for _, value in each.get("values", [each.get("value")])]
         if samples and not any(map(isfinite, samples)):

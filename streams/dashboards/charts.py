@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from streams.dashboards.colours import NEUTRAL, judged
-from streams.dashboards.form import Form
+from streams.dashboards.colours import NEUTRAL, judged, lines_of, only_bad
+from streams.dashboards.form import DAYS, HOURS, Form
 from streams.dashboards.panel import Heading, Scale, finish_chart
 from streams.dashboards.query import Query
 from streams.dashboards.sdk import (
@@ -23,26 +23,32 @@ from streams.dashboards.sdk import (
 
 Good = Literal["up", "down"]
 """Which way is better."""
-_NAME, _FIGURE, _CHANGE = 14, 34, 14
+_NAME, _FIGURE, _CHANGE = 14, 44, 14
 """Sizes of letters; what Grafana fits into the space by itself differs from panel to panel."""
+_POINTS = 1440
+"""So many points a tile asks for: over a day one a minute, and the last one is not older than that."""
 _DASHES = {"fill": "dash", "dash": [10, 10]}
-_LINE, _BESIDE, _FILL = 2, 1, 10
-_FINE = {"s", "percentunit"}
+_LINE, _FILL = 2, 10
+_FINE = {"s", "percentunit", "none", DAYS.unit, HOURS.unit}
 """Units whose axes would show the same text twice when the values are near each other."""
+_MARGIN = 0.05
 _LOW_BAR, _HIGH_BAR = 16, 48
 _BAR_NAME, _BAR_VALUE = 12, 14
 """The smallest letters that Grafana itself takes beside bars: it leaves no more room for larger ones."""
 
 
 class Dashed(NamedTuple):
-    """Lines that accompany the values: those whose names begin so, in one colour."""
+    """Lines that accompany the values: those whose names begin so, in one colour, as many pixels wide."""
 
     names: str
     colour: str
+    width: int = 1
 
 
 def tile(heading: Heading, query: Query, scale: Scale, good: Good | None = None, drill: str = "") -> model.Panel:
-    """Return a figure with its course behind it.
+    """Return a figure, on a ground that has a colour when it is bad.
+
+    There is no course behind it: it would run through letters of this size.
 
     Args:
         heading: what stands above it.
@@ -51,10 +57,12 @@ def tile(heading: Heading, query: Query, scale: Scale, good: Good | None = None,
         good: which way is better, if the change over the time shown is to be told.
         drill: where a click on it leads to.
     """
+    grounded = judged(scale.colours)
     panel = (
         stat.Panel()
-        .graph_mode(kinds.BigValueGraphMode.AREA if not query.instant else kinds.BigValueGraphMode.NONE)
-        .color_mode(kinds.BigValueColorMode.BACKGROUND if judged(scale.colours) else kinds.BigValueColorMode.VALUE)
+        .max_data_points(_POINTS)
+        .graph_mode(kinds.BigValueGraphMode.NONE)
+        .color_mode(kinds.BigValueColorMode.BACKGROUND if grounded else kinds.BigValueColorMode.NONE)
         .text_mode(kinds.BigValueTextMode.VALUE_AND_NAME if query.legend else kinds.BigValueTextMode.VALUE)
         .text(look.VizTextDisplayOptions().title_size(_NAME).value_size(_FIGURE).percent_size(_CHANGE))
         .justify_mode(kinds.BigValueJustifyMode.AUTO)
@@ -69,7 +77,8 @@ def tile(heading: Heading, query: Query, scale: Scale, good: Good | None = None,
     )
     if drill:
         panel.data_links([build.DashboardLink(heading.title).url(drill)])
-    return finish_chart(panel, heading, [query], scale)
+    asked = query._replace(instant=good is None)  # a change needs the values before
+    return finish_chart(panel, heading, [asked], scale._replace(colours=only_bad(scale.colours)))
 
 
 def dial(heading: Heading, query: Query, scale: Scale) -> model.Panel:
@@ -84,8 +93,23 @@ def dial(heading: Heading, query: Query, scale: Scale) -> model.Panel:
     return finish_chart(panel, heading, [query], scale)
 
 
-def course(heading: Heading, queries: Sequence[Query], scale: Scale, dashed: Sequence[Dashed] = ()) -> model.Panel:
-    """Return lines over the time; thresholds are dashed lines in their colours."""
+def course(
+    heading: Heading,
+    queries: Sequence[Query],
+    scale: Scale,
+    dashed: Sequence[Dashed] = (),
+    *,
+    at_least: float | None = None,
+) -> model.Panel:
+    """Return lines over the time; thresholds are dashed lines in their colours.
+
+    Args:
+        heading: what stands above it.
+        queries: the lines.
+        scale: how values are written; the axis reaches to the levels of its colours.
+        dashed: the lines that accompany the others.
+        at_least: how far up the axis reaches at least.
+    """
     style = kinds.GraphThresholdsStyleMode.DASHED if judged(scale.colours) else kinds.GraphThresholdsStyleMode.OFF
     lines = [query.legend for query in queries if not query.legend.startswith(tuple(each.names for each in dashed))]
     several = len(lines) > 1 or "{{" in lines[0]
@@ -108,19 +132,24 @@ def course(heading: Heading, queries: Sequence[Query], scale: Scale, dashed: Seq
         )
         .tooltip(look.VizTooltipOptions().mode(kinds.TooltipDisplayMode.MULTI).sort(kinds.SortOrder.DESCENDING))
     )
+    levels = [step.at for step in scale.colours if step.at is not None]
+    if levels:
+        panel.axis_soft_min(_beyond(min(levels), -1)).axis_soft_max(_beyond(max(levels), 1))
+    if at_least is not None:
+        panel.axis_soft_max(at_least)
     for each in dashed:
         panel.override_by_regexp(
             f"/^{each.names}/",
             [
                 model.DynamicConfigValue("custom.lineStyle", _DASHES),
-                model.DynamicConfigValue("custom.lineWidth", _BESIDE),
+                model.DynamicConfigValue("custom.lineWidth", each.width),
                 model.DynamicConfigValue("custom.fillOpacity", 0),
                 model.DynamicConfigValue("color", {"mode": "fixed", "fixedColor": each.colour}),
             ],
         )
     if scale.form.unit in _FINE:
         scale = scale._replace(form=Form(scale.form.unit, None))
-    return finish_chart(panel, heading, queries, scale)
+    return finish_chart(panel, heading, queries, scale._replace(colours=lines_of(scale.colours)))
 
 
 def bars(heading: Heading, queries: Sequence[Query], scale: Scale, *, names_above: bool = False) -> model.Panel:
@@ -162,6 +191,11 @@ def donut(heading: Heading, query: Query, scale: Scale) -> model.Panel:
         .reduce_options(_last())
     )
     return finish_chart(panel, heading, [query], scale)
+
+
+def _beyond(level: float, side: int) -> float:
+    """Return a value a little above (1) or below (-1) a level, so that its line is not on the edge."""
+    return round(level + side * _MARGIN * (abs(level) or 1), 9)
 
 
 def _by_level() -> build.FieldColor:

@@ -11,6 +11,11 @@ from streams.dashboards.figures import Figure, Grain
 NEUTRAL, GOOD = "blue", "green"
 SEVERITIES = {"info": "yellow", "warning": "orange", "critical": "red"}
 """The colours of alerts, the worse after the better."""
+LINES = {"info": "dark-orange", "warning": "dark-orange", "critical": "dark-red"}
+"""The colours of the lines at which alerts fire, darker than those of the values."""
+FAINT = "#8e8e8e"
+"""Of lines that accompany others."""
+_NOTHING = "transparent"
 _ORDER = list(SEVERITIES)
 
 
@@ -43,6 +48,19 @@ def steps(figure: Figure, window: str | None, grain: Grain | None = None) -> tup
 def judged(colours: tuple[Step, ...]) -> bool:
     """Return whether the colours say how good a value is."""
     return len(colours) > 1
+
+
+def only_bad(colours: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the colours of a ground: none where all is well, so that a colour is something to look at."""
+    return tuple(Step(at, _NOTHING if colour == GOOD else colour) for at, colour in colours)
+
+
+def lines_of(colours: tuple[Step, ...]) -> tuple[Step, ...]:
+    """Return the colours of lines at the levels: each has that of its bad side."""
+    if colours[-1].colour != GOOD:
+        return colours
+    below = [colours[0].colour, *(step.colour for step in colours)]
+    return tuple(Step(step.at, colour) for step, colour in zip(colours, below, strict=False))
 
 
 def _colours(figure: Figure, alert: Alert, window: str | None, rows: Grain) -> bool:

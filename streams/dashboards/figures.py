@@ -55,7 +55,12 @@ class Figure:
     def name(self) -> str:
         """The title in full, with the dimensions."""
         title = f"{self.title}: {self.detail.lower()}" if self.detail else self.title
-        return f"{title}{by_words([label.replace('_', ' ') for label in self.labels])}"
+        return f"{_short(title, self.labels)}{by_words([label.replace('_', ' ') for label in self.labels])}"
+
+    @property
+    def heading(self) -> str:
+        """The title above a column of its rows."""
+        return _short(self.title, self.labels)
 
 
 class Figures:
@@ -96,6 +101,11 @@ def kpis_by_group(plan: Plan) -> dict[str, list[Kpi]]:
 def is_headline(kpi: Kpi) -> bool:
     """Return whether a KPI is one of the first to be looked at."""
     return kpi.display is not None and kpi.display.headline
+
+
+def _short(title: str, labels: Grain) -> str:
+    """Return a title without `per rep` at its end, where it is told by rep anyway."""
+    return title.removesuffix(f" per {labels[0]}") if labels else title
 
 
 def _figures(plan: Plan) -> Iterator[Figure]:

@@ -7,6 +7,7 @@ from metrics.formatting import currency_symbol
 
 _FORMATS = {"money": "currency", "ratio": "percent", "seconds": "duration", "none": "number"}
 _PERCENT_DECIMALS = 1
+_HOUR_SECONDS, _DAY_SECONDS = 3600, 86400
 
 
 class Form(NamedTuple):
@@ -14,6 +15,19 @@ class Form(NamedTuple):
 
     unit: str
     decimals: int | None
+
+
+DAYS, HOURS = Form("suffix:d", None), Form("suffix:h", None)
+"""How axes of durations are written: Grafana's own units have ticks at 5.79 weeks."""
+AXES = {DAYS: _DAY_SECONDS, HOURS: _HOUR_SECONDS}
+"""By form of an axis, the seconds of its unit."""
+
+
+def axis_of(form: Form, typical_seconds: float | None) -> Form:
+    """Return the form of an axis of values in `form`; durations of a day at most are in hours, others in days."""
+    if form.unit != "s":
+        return form
+    return HOURS if typical_seconds is not None and typical_seconds <= _DAY_SECONDS else DAYS
 
 
 def form_of(kpi: Kpi, unit: Unit, currency: str) -> Form:

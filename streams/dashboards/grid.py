@@ -42,10 +42,11 @@ class Grid:
         """Begin a row with a heading."""
         self._heading(title, [])
 
-    def folded(self, title: str, panels: Sequence[model.Panel], height: int, across: int) -> None:
-        """Put panels in a row that is opened by a click, and loads its values only then."""
+    def folded(self, title: str, blocks: Sequence[tuple[Sequence[model.Panel], int]], across: int) -> None:
+        """Put blocks of panels, each with its height, in a row that is opened by a click, and loads its values then."""
         inside = Grid(self.height + 1)
-        inside.lines(panels, height, across)
+        for panels, height in blocks:
+            inside.lines(panels, height, across)
         self._heading(title, [panel for panel in inside.panels if isinstance(panel, model.Panel)])
 
     def _heading(self, title: str, folded: list[model.Panel]) -> None:

@@ -10,13 +10,16 @@ from streams.dashboards.kpi_panels import KpiPanels
 from streams.dashboards.links import group_uid
 from streams.dashboards.sdk import model
 from streams.dashboards.sheets import KpiSheets
-from streams.dashboards.span import Windows, windows_of
-from streams.wording import listed
+from streams.dashboards.span import Windows, is_complete, windows_of
 
-_TILE, _COURSE, _BARS = 5, 8, 11
+_TILE, _COURSE, _FEW_BARS, _MANY_BARS = 5, 8, 8, 11
 """How high panels are."""
+_MANY = {"rep", "product", "source"}
+"""Dimensions that have more values than a low panel has room for, as a rule."""
 _TILES, _WIDE_TILES, _COURSES, _BREAKDOWNS = 6, 4, 2, 3
 """How many panels stand side by side."""
+_SLOW_TIME = "90d"
+"""What charts show of values that do not move within a day."""
 _SHORT_TITLE = 34
 """How many letters there is room for above a tile of six."""
 
@@ -68,18 +71,25 @@ class GroupDashboard:
             self._grid.lines(tiles, _TILE, _TILES if fits else _WIDE_TILES)
 
     def _courses(self) -> None:
-        self._grid.row("Over time")
+        """Show the totals, or the rows of the first grain, over the time; flat lines of months are folded."""
         each = [
             lines
             for main in self._main.values()
             for lines in ([[figure] for figure in main] if main[0].series.names is not None else [main])
         ]
-        courses = []
+        courses: dict[bool, list[model.Panel]] = {True: [], False: []}
         for lines in each:
             span = self._windows.span(lines[0].windows)
             shown = self._windows.options if span.token is None else (span.token,)
-            courses.append(self._panels.course(lines, span, shown))
-        self._grid.lines(courses, _COURSE, _COURSES)
+            moves = not all(map(is_complete, shown)) and lines[0].series.names is None
+            courses[moves].append(self._panels.course(lines, span, shown))
+        if courses[True]:
+            self._grid.row("Over time")
+            self._grid.lines(courses[True], _COURSE, _COURSES)
+        if courses[False]:
+            for panel in courses[False]:
+                panel.time_from = _SLOW_TIME
+            self._grid.folded("Over the months", [(courses[False], _COURSE)], _COURSES)
 
     def _thresholds(self) -> None:
         panels = [
@@ -107,11 +117,19 @@ class GroupDashboard:
         """Show the rows of each grain, of the first aggregate, in a row that people open."""
         figures = [figure for figure in self._figures.of_kpi(kpi.key) if figure.labels]
         first = [figure for figure in figures if figure.series.agg == figures[0].series.agg]
-        panels = [self._breakdown(figure) for figure in first]
-        if panels:
-            words = listed([figure.name.removeprefix(figure.title).strip() for figure in first])
-            self._grid.folded(f"{figures[0].title} {words}", panels, _BARS, _BREAKDOWNS)
+        few = [self._breakdown(figure) for figure in first if not _has_many_rows(figure)]
+        many = [self._breakdown(figure) for figure in first if _has_many_rows(figure)]
+        blocks = [(few, _FEW_BARS), (many, _MANY_BARS)]
+        if many and len(first) <= _BREAKDOWNS:
+            blocks = [([*few, *many], _MANY_BARS)]
+        if first:
+            self._grid.folded(f"{kpi.title.en}, broken down", blocks, _BREAKDOWNS)
 
     def _breakdown(self, figure: Figure) -> model.Panel:
         span = self._windows.span(figure.windows)
         return self._panels.pairs(figure, span) if len(figure.labels) > 1 else self._panels.ranking(figure, span)
+
+
+def _has_many_rows(figure: Figure) -> bool:
+    """Return whether there may be more rows than a low panel has room for: of pairs, and of reps."""
+    return len(figure.labels) > 1 or figure.labels[0] in _MANY

@@ -33,6 +33,8 @@ _TILE_HEIGHTS = {0: 0, 1: 5, 2: 5, 3: 4}
 """By the number of lines of tiles, so that there is room for their courses where there can be."""
 _LOW_TILE = 3
 _RANKS = 10
+_UNIT_PIXELS, _AROUND_ROWS_PIXELS, _ROW_PIXELS = 38, 80, 36
+"""Of a unit of height, of the headings and edges of a panel with a table, and of a row of it."""
 
 
 class OverviewDashboard:
@@ -43,11 +45,11 @@ class OverviewDashboard:
         self._plan, self._figures, self._panels, self._public_url = plan, figures, KpiPanels(public_url), public_url
         self._parts, self._groups = plan.declarations.overview, kpis_by_group(plan)
         tiles = [self._tile(figure, token) for figure, token in self._tiles()]
-        middle, bottom = list(self._middle()), list(self._bottom())
-        tile_lines, lines = -(-len(tiles) // _TILES), 1 + bool(bottom)
+        tile_lines = -(-len(tiles) // _TILES)
         tile_height = _TILE_HEIGHTS.get(tile_lines, _LOW_TILE)
-        left = SCREEN_ROWS - _FOOTER - tile_lines * tile_height
-        height = max(_LEAST, min(_TALLEST, left // lines))
+        lines = 1 + any((self._parts.ranking, self._parts.leaderboard, self._parts.mix, self._parts.funnel))
+        height = max(_LEAST, min(_TALLEST, (SCREEN_ROWS - _FOOTER - tile_lines * tile_height) // lines))
+        middle, bottom = list(self._middle()), list(self._bottom(height))
         self._grid = Grid()
         self._grid.lines(tiles, tile_height, _TILES)
         self._grid.line(middle, height)
@@ -87,39 +89,44 @@ class OverviewDashboard:
             yield self._panels.compared(*self._part(self._parts.chart)), 12
         yield self._firing(), 7
 
-    def _bottom(self) -> Iterator[tuple[model.Panel, int]]:
+    def _bottom(self, height: int) -> Iterator[tuple[model.Panel, int]]:
         parts = self._parts
         if parts.ranking is not None:
             yield self._panels.ranking(*self._part(parts.ranking), _RANKS), 6
         if parts.leaderboard:
             columns = [self._part(part) for part in parts.leaderboard]
             title = columns[0][1].after(f"Leaderboard by {columns[0][0].labels[0]}")
-            yield self._panels.leaderboard(columns, title), 9
+            yield self._panels.leaderboard(columns, title, _whole_rows(height)), 9
         if parts.mix is not None:
             yield self._panels.mix(*self._part(parts.mix)), 5
         if parts.funnel:
             yield self._panels.funnel([self._part(part) for part in parts.funnel]), 4
 
     def _firing(self) -> model.Panel:
-        alerts = [alert for kpi in self._plan.declarations.kpis.values() for alert in kpi.alerts]
-        dimensions = list(dict.fromkeys(dimension for alert in alerts for dimension in alert.grain))
         columns = [
             Words("alertname", "Alert", url=f"{self._public_url}/runbooks/${{__value.raw}}"),
             Words("severity", "Severity", SEVERITIES, width=90),
+            Words("Value", "Rows", width=70),
         ]
-        expr = f"{FIRING}}}"
-        if dimensions:
-            columns.append(Words("where", "Where", width=150))
-            names = ", ".join(f'"{name}"' for name in dimensions)
-            expr = f'label_join({expr}, "where", " ", {names})'
-        heading = Heading(panel_id("firing"), "Firing alerts", "The alerts that fire now, and of which row.")
-        return words(heading, expr, columns, "nothing firing")
+        worst_first = (
+            f'count by (alertname, severity) ({FIRING}, severity="{name}"}})' for name in reversed(SEVERITIES)
+        )
+        about = (
+            "The alerts that fire now, the worst first, and for how many rows: teams, reps, or whatever they are by."
+        )
+        heading = Heading(panel_id("firing"), "Firing alerts", about)
+        return words(heading, " or ".join(worst_first), columns, "nothing firing")
 
     def _part(self, part: OverviewPart) -> Part:
         return self._figure(part), fixed(part.window or NOW.token)
 
     def _figure(self, part: OverviewPart) -> Figure:
         return self._figures.find(part.kpi, part.agg, part.grain)
+
+
+def _whole_rows(height: int) -> int:
+    """Return how many rows of a table can be seen in a panel of a height, none of them in part."""
+    return (height * _UNIT_PIXELS - _AROUND_ROWS_PIXELS) // _ROW_PIXELS
 
 
 _NEWEST = "max(salespulse_last_evaluation_timestamp_seconds)"

@@ -15,7 +15,8 @@ _PAGE = Page(
     PEOPLE_UID, "Sales / Rep and team", "Leaderboards of teams and reps, and the course of those that are chosen."
 )
 _COLUMNS = 8
-_TABLE, _COURSE = 9, 8
+_TABLES, _COURSE = {"team": 7, "rep": 14}, 8
+"""How high panels are."""
 _ACROSS = 2
 _DIMENSIONS = {"team": "Teams", "rep": "Reps"}
 
@@ -53,11 +54,11 @@ class PeopleDashboard:
         first, others = parts[:_COLUMNS], parts[_COLUMNS:]
         self._grid.row(title)
         board = self._panels.leaderboard(first, first[0][1].after(f"{title}, by {first[0][0].title.lower()}"))
-        self._grid.line([(board, 1)], _TABLE)
+        self._grid.line([(board, 1)], _TABLES[first[0][0].labels[0]])
         self._grid.lines([self._panels.course([figure], span) for figure, span in first], _COURSE, _ACROSS)
         if others:
             courses = [self._panels.course([figure], span) for figure, span in others]
-            self._grid.folded(f"{title}: more KPIs over time", courses, _COURSE, _ACROSS)
+            self._grid.folded(f"{title}: more KPIs over time", [(courses, _COURSE)], _ACROSS)
 
 
 def _figures(plan: Plan, figures: Figures, dimension: str) -> Iterator[Figure]:

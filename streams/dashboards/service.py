@@ -8,7 +8,7 @@ from streams.dashboards.links import SERVICE_UID, panel_id
 from streams.dashboards.panel import Heading, Scale
 from streams.dashboards.query import Query
 from streams.dashboards.sdk import model
-from streams.dashboards.service_rows import OVERVIEW, ROWS, SOME_GOOD, Told
+from streams.dashboards.service_rows import OVERVIEW, PROCESSES, ROWS, SOME_GOOD, Told
 from streams.dashboards.variables import label_variable, source_variable
 
 _PAGE = Page(SERVICE_UID, "Salespulse / Service", "Whether the service is up, up to date and fast, and what it uses.")
@@ -25,9 +25,8 @@ def service_dashboard(public_url: str, zone: str) -> str:
     grid.lines([_tile(told) for told in OVERVIEW], _TILE, _TILES)
     for title, row in ROWS.items():
         grid.row(title)
-        grid.lines([charts.course(_heading(told), _queries(told), _scale(told)) for told in row], _CHART, _CHARTS)
-    grid.row("Prometheus")
-    grid.line([(_targets(), 1)], _CHART)
+        courses = [_chart(told) for told in row]
+        grid.lines(courses if title != PROCESSES else [_targets(), *courses], _CHART, _CHARTS)
     variables = [
         source_variable(),
         label_variable("job", "job", "label_values(up, job)", "The kind of process."),
@@ -38,6 +37,10 @@ def service_dashboard(public_url: str, zone: str) -> str:
 
 def _tile(told: Told) -> model.Panel:
     return charts.tile(_heading(told), _queries(told)[0]._replace(legend=""), _scale(told))
+
+
+def _chart(told: Told) -> model.Panel:
+    return charts.course(_heading(told), _queries(told), _scale(told), at_least=told.at_least)
 
 
 def _targets() -> model.Panel:
@@ -55,8 +58,7 @@ def _queries(told: Told) -> list[Query]:
 
 
 def _scale(told: Told) -> Scale:
-    limits = (0, 1) if told.form.unit == "percentunit" else (0, None)
-    return Scale(told.form, told.colours, *limits)
+    return Scale(told.form, told.colours, 0)
 
 
 def _chosen(expr: str) -> str:

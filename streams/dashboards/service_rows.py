@@ -10,7 +10,7 @@ from streams.dashboards.colours import GOOD, NEUTRAL, Step
 from streams.dashboards.form import Form
 
 _SECONDS, _BRIEF, _COUNT = Form("s", 1), Form("s", 3), Form("locale", 0)
-_RATE, _REQUESTS, _WRITES = Form("eps", 1), Form("reqps", 1), Form("wps", 1)
+_RATE, _REQUESTS, _WRITES = Form("eps", 1), Form("reqps", 1), Form("suffix:rec/s", 0)
 _SHARE, _BYTES, _CORES = Form("percentunit", 1), Form("bytes", 0), Form("none", 2)
 _PLAIN = (Step(None, NEUTRAL),)
 _FRESH = (Step(None, GOOD), Step(30, "orange"), Step(120, "red"))
@@ -19,13 +19,14 @@ SOME_GOOD = (Step(None, "red"), Step(1, GOOD))
 
 
 class Told(NamedTuple):
-    """A panel: its title, what that means, unit, expressions by the name of their lines, colours."""
+    """A panel: its title, what that means, unit, expressions by the name of their lines, colours, least axis."""
 
     title: str
     about: str
     form: Form
     lines: Mapping[str, str]
     colours: tuple[Step, ...] = _PLAIN
+    at_least: float | None = None
 
 
 def _quantiles(histogram: str) -> dict[str, str]:
@@ -79,6 +80,7 @@ OVERVIEW = (
 )
 """The figures at the top."""
 
+PROCESSES = "Processes"
 ROWS: Mapping[str, tuple[Told, ...]] = {
     "Freshness": (
         Told(
@@ -119,6 +121,7 @@ ROWS: Mapping[str, tuple[Told, ...]] = {
             "Events that go to the dead-letter topic.",
             _RATE,
             {"{{type}}": 'sum by (type) (rate(salespulse_events_total{*, outcome="rejected"}[$__rate_interval]))'},
+            at_least=1,
         ),
         Told(
             "Duration of flushes",
@@ -163,6 +166,7 @@ ROWS: Mapping[str, tuple[Told, ...]] = {
                 "failed": '(sum(rate(salespulse_http_requests_total{*, status=~"5.."}[$__rate_interval])) or vector(0))'
                 " / sum(rate(salespulse_http_requests_total{*}[$__rate_interval]))"
             },
+            at_least=0.05,
         ),
         Told(
             "Duration by route",
@@ -170,7 +174,7 @@ ROWS: Mapping[str, tuple[Told, ...]] = {
             _BRIEF,
             {
                 "{{route}}": "histogram_quantile(0.99,"
-                " sum by (le, route) (rate(salespulse_http_request_seconds_bucket{*}[$__rate_interval])))"
+                " sum by (le, route) (rate(salespulse_http_request_seconds_bucket{*}[$__rate_interval]))) >= 0"
             },
         ),
     ),
@@ -242,7 +246,7 @@ ROWS: Mapping[str, tuple[Told, ...]] = {
             },
         ),
     ),
-    "Processes": (
+    PROCESSES: (
         Told(
             "CPU",
             "Cores that each process uses.",
@@ -257,9 +261,9 @@ ROWS: Mapping[str, tuple[Told, ...]] = {
         ),
         Told(
             "Open files",
-            "Share of the files that each process may have open.",
-            _SHARE,
-            {"{{job}} {{instance}}": "max by (job, instance) (process_open_fds{*} / process_max_fds{*})"},
+            "Files and connections that each process has open; `process_max_fds` is how many it may have.",
+            _COUNT,
+            {"{{job}} {{instance}}": "max by (job, instance) (process_open_fds{*})"},
         ),
         Told(
             "Up for",

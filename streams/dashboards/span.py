@@ -20,11 +20,13 @@ class Span(NamedTuple):
         token: the window; None where it is the one that people choose.
         matcher: the matcher of the label `window`; empty for stocks, which have no such label.
         words: the window in words; empty for stocks.
+        moves: whether values move within a day; not if it is a complete period, or may be.
     """
 
     token: str | None
     matcher: str
     words: str
+    moves: bool = True
 
     def after(self, title: str) -> str:
         """Return `title` with the window behind it."""
@@ -33,7 +35,9 @@ class Span(NamedTuple):
 
 def fixed(token: str) -> Span:
     """Return the span of one window."""
-    return Span(token, "", "") if token == NOW.token else Span(token, f'window="{token}"', window_words(token))
+    if token == NOW.token:
+        return Span(token, "", "")
+    return Span(token, f'window="{token}"', window_words(token), moves=not is_complete(token))
 
 
 class Windows(NamedTuple):
@@ -55,7 +59,7 @@ class Windows(NamedTuple):
     def span(self, windows: Collection[str]) -> Span:
         """Return the span of a series that has `windows`: what is chosen if it has every option, else the nearest."""
         if self.is_choice and set(self.options) <= set(windows):
-            return Span(None, 'window="$window"', "${window:text}")
+            return Span(None, 'window="$window"', "${window:text}", moves=not any(map(is_complete, self.options)))
         return fixed(nearest_window(self.default, [Window(token) for token in windows]).token)
 
 
@@ -70,12 +74,17 @@ def windows_of(series: Iterable[Collection[str]]) -> Windows:
     order = {token: place for place, token in enumerate(dict.fromkeys((_PREFERRED, *WINDOW_ORDER)))}
 
     def rank(token: str) -> tuple[bool, int, int]:
-        return token.startswith("prev_"), -sum(token in windows for windows in each), order[token]
+        return is_complete(token), -sum(token in windows for windows in each), order[token]
 
     shared = {token: _shared(token, each) for token in order}
     chosen = min(order, key=lambda token: (len(shared[token]) < _CHOICE, rank(token)))
     options = shared[chosen]
     return Windows(min(options, key=rank), tuple(token for token in WINDOW_ORDER if token in options))
+
+
+def is_complete(token: str) -> bool:
+    """Return whether a window is a complete period, such as the last month."""
+    return token.startswith("prev_")
 
 
 def _shared(token: str, each: list[set[str]]) -> set[str]:

@@ -29,10 +29,12 @@ class Column(NamedTuple):
     scale: Scale
 
 
-def rows(heading: Heading, labels: Sequence[tuple[str, str]], columns: Sequence[Column]) -> model.Panel:
+def rows(
+    heading: Heading, labels: Sequence[tuple[str, str]], columns: Sequence[Column], most: int | None = None
+) -> model.Panel:
     """Return a table of the rows that `labels` (name, heading) tell apart, the greatest of the first column first.
 
-    With several columns there can be one label only: it is what joins them.
+    With several columns there can be one label only: it is what joins them. No more than `most` rows are shown.
     """
     letters = ascii_uppercase[: len(columns)]
     kept = [name for name, _ in labels] + ["Value( #[A-Z])?"]
@@ -50,6 +52,9 @@ def rows(heading: Heading, labels: Sequence[tuple[str, str]], columns: Sequence[
     titles |= {f"Value #{letter}": column.title for letter, column in zip(letters, columns, strict=True)}
     titles["Value"] = columns[0].title  # how Grafana calls the values of a query that is alone
     panel.with_transformation(_renamed(titles))
+    if most is not None:
+        panel.with_transformation(_transformation("sortBy", sort=[{"field": columns[0].title, "desc": True}]))
+        panel.with_transformation(_transformation("limit", limitField=most))
     for column in columns:
         panel.override_by_name(column.title, _cell(column.scale))
     queries = [Query(column.expr, instant=True) for column in columns]
@@ -60,7 +65,7 @@ class Words(NamedTuple):
     """A column of words.
 
     Attributes:
-        label: the label that it shows.
+        label: the label that it shows, or `Value`.
         title: its heading.
         colours: by value.
         url: where a click on it leads to.
@@ -75,7 +80,7 @@ class Words(NamedTuple):
 
 
 def words(heading: Heading, expr: str, columns: Sequence[Words], nothing: str) -> model.Panel:
-    """Return a table of labels, which says `nothing` when there are no rows."""
+    """Return a table of labels in the order of the answer, which says `nothing` when there are no rows."""
     names = {column.label: column.title for column in columns}
     panel = (
         table.Panel()

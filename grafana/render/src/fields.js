@@ -7,6 +7,8 @@ import {
   identityOverrideProcessor,
 } from '@grafana/data';
 
+import { holdFromBelow } from './thresholds.js';
+
 const STANDARD = ['unit', 'color', 'mappings', 'noValue', 'displayName', 'links', 'actions', 'filterable', 'description', 'fieldMinMax'];
 const OF_NUMBERS = ['min', 'max', 'decimals', 'thresholds'];
 
@@ -27,7 +29,9 @@ const BY_PALETTE = new Set(['timeseries', 'piechart']);
 
 /** Return a panel's field options with what Grafana adds where they are silent. */
 export function fieldConfigOf(panel) {
-  const { defaults = {}, overrides = [] } = structuredClone(panel.fieldConfig ?? {});
+  const config = structuredClone(panel.fieldConfig ?? {});
+  holdFromBelow(config);
+  const { defaults = {}, overrides = [] } = config;
   return {
     defaults: {
       color: { mode: BY_PALETTE.has(panel.type) ? 'palette-classic' : 'thresholds' },

@@ -1,17 +1,20 @@
 """The colours of values."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from config.load import load
 from metrics.plan import compile_plan
-from streams.dashboards.colours import GOOD, NEUTRAL, SEVERITIES, Step, steps
+from streams.dashboards.colours import GOOD, NEUTRAL, SEVERITIES, Step, lines_of, steps
 from streams.dashboards.figures import Figure, Figures
 from tests.dashboard_rules import Json, panels_of, steps_of
 from tests.unit.dashboards.catalogues import CATALOGUES, ZONE, dashboards_of, plan_of
 
-_BADNESS = {GOOD: 0, NEUTRAL: 0, "text": 0} | {colour: place for place, colour in enumerate(SEVERITIES.values(), 1)}
+_BADNESS = {GOOD: 0, NEUTRAL: 0, "text": 0, "transparent": 0} | {
+    colour: place for place, colour in enumerate(SEVERITIES.values(), 1)
+}
 _KPI = """
 version: 1
 sources:
@@ -138,7 +141,8 @@ def _coloured(panel: Json, figures: dict[str, Figure]) -> list[tuple[Figure, lis
 
 
 def _gauge(expr: str) -> str:
-    return expr.rpartition("(instance, job) (")[2].partition("{")[0].strip(")")
+    found = re.search(r"\(instance, job\) \((\w+)", expr)
+    return "" if found is None else found[1]
 
 
 @pytest.mark.parametrize("catalogue", CATALOGUES)
@@ -156,11 +160,62 @@ def test_a_change_is_green_when_it_is_for_the_better(catalogue: str) -> None:
 
 
 def test_no_change_in_percent_is_told_of_shares_and_of_what_may_be_below_zero() -> None:
-    tiles = {
+    tiles = _changes()
+    assert (tiles["Sales revenue"], tiles["Sales cycle length"]) == (True, True)
+    assert [tiles[name] for name in ("Win rate", "Sales growth", "Net new customers")] == [False] * 3
+
+
+def test_no_change_is_told_of_what_cannot_move_within_a_day_or_may_be_a_complete_month() -> None:
+    tiles = _changes()
+    assert [tiles[name] for name in ("Household consumption", "Customer acquisition cost")] == [False] * 2
+
+
+def _changes() -> dict[str, bool]:
+    """Return by title whether a tile tells its change."""
+    return {
         panel["title"]: panel["options"]["showPercentChange"]
         for dashboard in dashboards_of("shipped").values()
         for panel in panels_of(dashboard)
         if panel["type"] == "stat"
     }
-    assert (tiles["Sales revenue"], tiles["Customer acquisition cost"]) == (True, True)
-    assert [tiles[name] for name in ("Win rate", "Sales growth", "Net new customers")] == [False] * 3
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES)
+def test_a_tile_that_tells_its_change_says_over_what_and_no_course_runs_through_it(catalogue: str) -> None:
+    for dashboard in dashboards_of(catalogue).values():
+        for panel in (panel for panel in panels_of(dashboard) if panel["type"] == "stat"):
+            changes = panel["options"]["showPercentChange"]
+            assert changes == panel["targets"][0]["legendFormat"].endswith("change in 24 h"), panel["title"]
+            assert panel["options"]["graphMode"] == "none", panel["title"]
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES)
+def test_the_ground_of_a_figure_has_a_colour_only_when_it_is_bad(catalogue: str) -> None:
+    for dashboard in dashboards_of(catalogue).values():
+        for panel in (panel for panel in panels_of(dashboard) if panel["type"] == "stat"):
+            ((*colours,),) = steps_of(panel)
+            found = {step["color"] for step in colours}
+            judged = len(colours) > 1
+            assert panel["options"]["colorMode"] == ("background" if judged else "none"), panel["title"]
+            assert found == {NEUTRAL} or ("transparent" in found and found <= {"transparent", *SEVERITIES.values()})
+
+
+def test_a_level_where_more_is_better_is_a_line_in_the_colour_of_what_is_below_it() -> None:
+    rising = (Step(None, "red"), Step(5, "orange"), Step(10, GOOD))
+    assert lines_of(rising) == (Step(None, "red"), Step(5, "red"), Step(10, "orange"))
+    falling = (Step(None, GOOD), Step(5, "orange"), Step(10, "red"))
+    assert lines_of(falling) == falling
+
+
+@pytest.mark.parametrize("catalogue", CATALOGUES)
+def test_the_axis_reaches_to_every_level_that_is_a_line(catalogue: str) -> None:
+    seen = 0
+    for dashboard in dashboards_of(catalogue).values():
+        for panel in (panel for panel in panels_of(dashboard) if panel["type"] == "timeseries"):
+            custom = panel["fieldConfig"]["defaults"]["custom"]
+            levels = [step["value"] for step in steps_of(panel)[0][1:]]
+            if levels:
+                assert custom["thresholdsStyle"]["mode"] == "dashed"
+                assert custom["axisSoftMin"] < min(levels) <= max(levels) < custom["axisSoftMax"], panel["title"]
+                seen += 1
+    assert catalogue == "one kpi" or seen > 5

@@ -1,7 +1,7 @@
 """How numbers are written."""
 
 from streams.dashboards.figures import Figures
-from streams.dashboards.form import Form, money_unit
+from streams.dashboards.form import DAYS, HOURS, Form, axis_of, money_unit
 from tests.dashboard_rules import is_unit, panels_of
 from tests.unit.dashboards.catalogues import CATALOGUES, dashboards_of, plan_of
 
@@ -32,6 +32,25 @@ def test_counts_have_separators_and_times_a_decimal() -> None:
     assert form("new_customers") == Form("locale", 0)
     assert form("sales_productivity") == Form("locale", 1)
     assert form("sales_cycle_length") == Form("s", 1)
+
+
+def test_axes_of_durations_have_round_ticks_in_days_or_in_hours_where_a_day_is_long() -> None:
+    assert axis_of(Form("s", 1), None) == axis_of(Form("s", 1), 259200) == DAYS
+    assert axis_of(Form("s", 1), 14400) == HOURS
+    assert axis_of(Form("locale", 0), 14400) == Form("locale", 0)
+
+
+def test_a_chart_of_durations_divides_its_values_and_its_levels() -> None:
+    chart = next(
+        panel
+        for panel in panels_of(dashboards_of("shipped")["Sales/speed.json"])
+        if panel["title"] == "Age of the oldest waiting lead" and panel["type"] == "timeseries"
+    )
+    defaults = chart["fieldConfig"]["defaults"]
+    assert [target["expr"] for target in chart["targets"]] == [
+        "max without (instance, job) (sales_lead_waiting_age_max_seconds) / 86400"
+    ]
+    assert (defaults["unit"], [step["value"] for step in defaults["thresholds"]["steps"]]) == (DAYS.unit, [None, 3])
 
 
 def test_a_kpi_without_a_display_has_the_form_of_its_unit() -> None:

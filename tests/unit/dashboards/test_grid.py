@@ -47,7 +47,7 @@ def test_an_empty_line_takes_no_room() -> None:
 
 def test_a_row_holds_what_is_folded_and_takes_one_line_itself() -> None:
     grid = Grid()
-    grid.folded("More", panels(3), 9, 2)
+    grid.folded("More", [(panels(3), 9)], 2)
     grid.row("Next")
     folded, following = grid.panels
     assert isinstance(folded, model.RowPanel)
@@ -56,3 +56,12 @@ def test_a_row_holds_what_is_folded_and_takes_one_line_itself() -> None:
     assert [panel.grid_pos.y for panel in folded.panels if panel.grid_pos] == [1, 10, 10]
     assert following.grid_pos is not None
     assert following.grid_pos.y == 1
+
+
+def test_blocks_of_a_folded_row_stand_below_each_other_each_with_its_height() -> None:
+    grid = Grid()
+    grid.folded("More", [(panels(2), 8), (panels(1), 11)], 3)
+    (folded,) = grid.panels
+    assert isinstance(folded, model.RowPanel)
+    found = [(panel.grid_pos.y, panel.grid_pos.h) for panel in folded.panels if panel.grid_pos]
+    assert found == [(1, 8), (1, 8), (9, 11)]

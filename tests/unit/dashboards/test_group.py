@@ -11,6 +11,7 @@ from tests.dashboard_rules import Json, panels_of, variables_of
 from tests.unit.dashboards.catalogues import CATALOGUES, by_title, dashboards_of, plan_of
 
 PLAN = plan_of("shipped")
+COURSES = ("Over time", "Over the months")
 
 
 def group(key: str, catalogue: str = "shipped") -> Json:
@@ -43,10 +44,10 @@ def test_its_rows_go_from_how_it_stands_to_what_it_is_made_of() -> None:
         "Over time",
         "Thresholds",
         "Against target",
-        "Quota attainment by team",
-        "Quota attainment per rep by rep",
-        "Sales team turnover by team",
-        "Sales productivity by team and by kind",
+        "Quota attainment, broken down",
+        "Quota attainment per rep, broken down",
+        "Sales team turnover, broken down",
+        "Sales productivity, broken down",
     ]
     folded = {panel["title"]: panel["collapsed"] for panel in group("people")["panels"] if panel["type"] == "row"}
     assert [title for title, is_folded in folded.items() if not is_folded] == list(rows)[:4]
@@ -58,12 +59,11 @@ def test_every_kpi_has_a_course_and_every_total_a_tile(catalogue: str) -> None:
     figures = Figures(plan)
     for kpi in plan.declarations.kpis.values():
         rows = rows_of(group(kpi.group, catalogue))
-        asked = {
-            row: {expr for panel in rows.get(row, []) for expr in expressions(panel)} for row in ("Now", "Over time")
-        }
+        asked = {row: {expr for panel in rows.get(row, []) for expr in expressions(panel)} for row in ("Now", *COURSES)}
+        courses = set().union(*(asked[row] for row in COURSES))
         main = figures.main(kpi.key)
         for figure in main:
-            assert any(f"({figure.gauge}" in expr for expr in asked["Over time"]), figure.gauge
+            assert any(f"({figure.gauge}" in expr for expr in courses), figure.gauge
         shown = main if main[0].series.names is not None else main[:1]
         tiles = [any(f"({figure.gauge}" in expr for expr in asked["Now"]) for figure in shown]
         assert tiles == [not main[0].labels] * len(shown), kpi.key
@@ -77,7 +77,27 @@ def test_every_grain_has_a_panel_of_the_first_aggregate_in_a_folded_row(catalogu
             first = figure.series.agg == figures.of_kpi(figure.kpi.key)[0].series.agg
             folded = [p for row in group(figure.kpi.group, catalogue)["panels"] for p in row.get("panels", [])]
             found = [panel["type"] for panel in folded if f"({figure.gauge}" in expressions(panel)[0]]
-            assert found == ["table" if len(figure.labels) > 1 else "bargauge"] * first, figure.gauge
+            assert len(found) == first, figure.gauge
+            assert set(found) <= ({"table"} if len(figure.labels) > 1 else {"bargauge", "table"}), figure.gauge
+
+
+def test_what_may_be_below_zero_is_a_table_with_coloured_numbers_and_every_bar_begins_at_zero() -> None:
+    panels = {title: panel for key in PLAN.declarations.groups for title, panel in by_title(group(key)).items()}
+    growth = panels["Sales growth by team, ${window:text}"]
+    (override,) = growth["fieldConfig"]["overrides"]
+    assert (growth["type"], growth["targets"][0]["instant"]) == ("table", True)
+    assert {"id": "custom.cellOptions", "value": {"type": "color-text"}} in override["properties"]
+    tables = {title for title, panel in panels.items() if panel["type"] == "table"}
+    assert {"Net new customers by segment, ${window:text}", "Average profit margin by region, ${window:text}"} <= tables
+    bars = [panel for panel in panels.values() if panel["type"] == "bargauge"]
+    assert {panel["fieldConfig"]["defaults"].get("min") for panel in bars} == {0}
+
+
+def test_what_moves_by_the_month_has_its_course_folded_over_months() -> None:
+    rows = rows_of(group("market"))
+    assert {panel["timeFrom"] for panel in rows["Over the months"]} == {"90d"}
+    assert "Inflation (year on year)" in titles(rows["Over the months"])
+    assert not any("timeFrom" in panel for panel in rows["Over time"])
 
 
 # -------------------------------------------------------------------------------------------------------------- windows
@@ -120,8 +140,9 @@ def test_values_with_a_metric_each_have_a_tile_and_a_course_each() -> None:
     rows = rows_of(group("market"))
     named = [(panel["title"], panel["targets"][0]["legendFormat"]) for panel in rows["Now"]]
     assert ("Inflation", "year on year") in named
-    assert ("Inflation", "year on year, Year-on-year change of an indicator") in named
-    assert "Unemployment rate: year-on-year change of an indicator" in titles(rows["Over time"])
+    assert ("Inflation: year-on-year change of an indicator", "year on year") in named
+    assert len({title for title, _ in named}) == len(named)
+    assert "Unemployment rate: year-on-year change of an indicator" in titles(rows["Over the months"])
 
 
 def test_several_aggregates_are_the_lines_of_one_course() -> None:
@@ -184,8 +205,8 @@ def test_the_line_where_an_alert_fires_has_the_colour_of_its_severity() -> None:
     panel = by_title(group("funnel"))["WinRateCritical: Win rate, the last 90 days"]
     dashed = {o["matcher"]["options"]: o["properties"][-1]["value"] for o in panel["fieldConfig"]["overrides"]}
     assert dashed == {
-        "/^fires below/": {"mode": "fixed", "fixedColor": "red"},
-        "/^ends at/": {"mode": "fixed", "fixedColor": "green"},
+        "/^fires below/": {"mode": "fixed", "fixedColor": "dark-red"},
+        "/^ends at/": {"mode": "fixed", "fixedColor": "#8e8e8e"},
     }
     assert [target["legendFormat"] for target in panel["targets"]] == ["Win rate", "fires below", "ends at"]
 
@@ -210,7 +231,8 @@ def test_a_total_is_shown_with_its_target_over_each_window_that_has_one_and_as_a
 
 def test_reaching_a_target_is_green_and_passing_one_where_less_is_better_is_not() -> None:
     up = by_title(group("revenue"))["Sales revenue, share of the target"]
-    down = by_title(group("speed"))["Lead response time (p90), share of the target"]
+    down = by_title(group("speed"))["Lead response time (p90), share of the target, the last 24 hours"]
+    assert (up["type"], down["type"]) == ("bargauge", "gauge")
     steps = [
         [(step["value"], step["color"]) for step in panel["fieldConfig"]["defaults"]["thresholds"]["steps"]]
         for panel in (up, down)
@@ -231,3 +253,12 @@ def test_windows_of_a_group_are_those_of_its_totals() -> None:
     assert variables_of(group("cost"))["window"]["current"] == {
         "text": "the last 30 days", "value": "30d", "selected": True
     }  # fmt: skip
+
+
+def test_few_breakdowns_stand_in_one_line_and_of_many_the_low_ones_come_first() -> None:
+    few = rows_of(group("saas"))["Monthly recurring revenue, broken down"]
+    assert {(panel["gridPos"]["y"], panel["gridPos"]["h"]) for panel in few} == {(few[0]["gridPos"]["y"], 11)}
+    many = rows_of(group("revenue"))["Sales revenue, broken down"]
+    heights = [panel["gridPos"]["h"] for panel in many]
+    assert (heights, set(heights)) == (sorted(heights), {8, 11})
+    assert "Sales revenue by rep, ${window:text}" not in [p["title"] for p in many if p["gridPos"]["h"] == 8]

@@ -107,13 +107,24 @@ def test_without_headline_kpis_there_is_no_hole() -> None:
     assert lines_of(overview("one kpi")) == [["Firing alerts"], FOOTER]
 
 
-def test_a_tile_says_its_window_in_words_and_a_stock_has_none() -> None:
+def test_a_tile_says_its_window_in_words_and_a_stock_is_of_now() -> None:
     panels = overview()["panels"]
     named = {panel["title"]: panel["targets"][0]["legendFormat"] for panel in panels if panel["type"] == "stat"}
-    assert (named["Sales revenue"], named["Win rate"]) == (window_words("mtd"), window_words("90d"))
-    assert named["Lead response time"] == "p90, the last 7 days"
+    change = " · change in 24 h"
+    assert (named["Sales revenue"], named["Win rate"]) == (window_words("mtd") + change, window_words("90d"))
+    assert named["Lead response time"] == f"p90, the last 7 days{change}"
+    assert named["Pipeline value"] == f"now{change}"
     modes = {panel["title"]: panel["options"]["textMode"] for panel in panels if panel["type"] == "stat"}
-    assert (modes["Sales revenue"], modes["Pipeline value"]) == ("value_and_name", "value")
+    assert {modes[title] for title in named} - {"value"} == {"value_and_name"}
+    assert {modes[title] for title in FOOTER} == {"value"}
+
+
+def test_figures_are_not_older_than_a_minute_and_those_of_the_footer_are_of_now() -> None:
+    tiles = [panel for panel in overview()["panels"] if panel["type"] == "stat"]
+    assert {panel["maxDataPoints"] for panel in tiles} == {24 * 60}
+    instant = {panel["title"] for panel in tiles if panel["targets"][0].get("instant")}
+    assert instant == {panel["title"] for panel in tiles if not panel["options"]["showPercentChange"]}
+    assert instant > set(FOOTER)
 
 
 def test_a_tile_leads_to_the_dashboard_of_its_group_with_its_window_where_that_can_be_chosen() -> None:
@@ -165,25 +176,38 @@ def test_the_leaderboard_says_which_column_is_over_another_window_and_draws_shar
         o["matcher"]["options"]: {p["id"]: p["value"] for p in o["properties"]}
         for o in table["fieldConfig"]["overrides"]
     }
-    assert list(cells) == ["Sales revenue", "Quota attainment per rep", "Opportunities won", "Win rate, qtd"]
+    assert list(cells) == ["Sales revenue", "Quota attainment", "Opportunities won", "Win rate, qtd"]
     drawn = {
         name: change["custom.cellOptions"]["type"] for name, change in cells.items() if "custom.cellOptions" in change
     }
-    assert drawn == {"Quota attainment per rep": "gauge", "Win rate, qtd": "gauge"}
+    assert drawn == {"Quota attainment": "gauge", "Win rate, qtd": "gauge"}
     assert table["options"]["sortBy"] == [{"displayName": "Sales revenue", "desc": True}]
-    assert [step["id"] for step in table["transformations"]] == ["filterFieldsByName", "joinByField", "organize"]
+    assert [step["id"] for step in table["transformations"]] == [
+        "filterFieldsByName", "joinByField", "organize", "sortBy", "limit"
+    ]  # fmt: skip
     assert table["transformations"][1]["options"] == {"byField": "rep", "mode": "outer"}
 
 
 def test_nothing_fires_is_said_in_words() -> None:
     panel = by_title(overview())["Firing alerts"]
     assert panel["fieldConfig"]["defaults"]["noValue"] == "nothing firing"
-    assert panel["targets"][0]["expr"].startswith(
-        'label_join(ALERTS{alertstate="firing", service="salespulse"}, "where"'
-    )
-    assert by_title(overview("one kpi"))["Firing alerts"]["targets"][0]["expr"] == (
-        'ALERTS{alertstate="firing", service="salespulse"}'
-    )
+    assert by_title(overview("one kpi"))["Firing alerts"]["targets"] == panel["targets"]
+
+
+def test_the_worst_alerts_come_first_one_row_of_each_kind() -> None:
+    (asked,) = by_title(overview())["Firing alerts"]["targets"]
+    assert re.findall(r'severity="(\w+)"', asked["expr"]) == ["critical", "warning", "info"]
+    assert asked["expr"].count("count by (alertname, severity) (ALERTS{") == 3
+
+
+@pytest.mark.parametrize("height", [5, 7, 10])
+def test_a_leaderboard_has_as_many_rows_as_can_be_seen_whole(height: int) -> None:
+    tiles = {5: 18, 7: 12, 10: 6}[height]
+    table = by_title(overview_with(tiles=(SHIPPED.tiles * 2)[:tiles]))["Leaderboard by rep, this month so far"]
+    assert table["gridPos"]["h"] >= height - 1
+    rows = table["transformations"][-1]["options"]["limitField"]
+    room = table["gridPos"]["h"] * 38 - 8 - 32 - 36
+    assert rows * 36 <= room < (rows + 1) * 36 + 36
 
 
 def test_ids_of_panels_are_those_that_links_use() -> None:
@@ -199,7 +223,8 @@ def test_every_panel_of_a_kpi_explains_it_and_leads_to_its_page() -> None:
     assert (chart["description"], [(link["title"], link["url"]) for link in chart["links"]]) == (
         about, [("KPI reference", page)]
     )  # fmt: skip
-    assert (tile["description"], tile.get("links")) == (f"{about}\n\n[KPI reference]({page})", None)
+    change = "The change is that over the time shown: 24 hours, unless another is chosen."
+    assert (tile["description"], tile.get("links")) == (f"{about}\n\n[KPI reference]({page})\n\n{change}", None)
 
 
 def test_a_kpi_without_words_is_explained_by_what_it_is() -> None:

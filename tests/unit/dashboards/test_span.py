@@ -34,6 +34,12 @@ def test_one_window_is_no_choice(series: list[list[str]]) -> None:
     assert not windows_of(series).is_choice
 
 
+def test_a_complete_period_does_not_move_nor_does_what_may_be_one() -> None:
+    assert (fixed("mtd").moves, fixed("now").moves, fixed("prev_month").moves) == (True, True, False)
+    assert Windows("30d", ("30d", "mtd")).span(["30d", "mtd"]).moves
+    assert not Windows("30d", ("30d", "prev_month")).span(["30d", "prev_month"]).moves
+
+
 def test_what_has_every_option_follows_the_choice() -> None:
     windows = Windows("30d", ("30d", "90d"))
     assert windows.span(["7d", "30d", "90d"]) == Span(None, 'window="$window"', "${window:text}")
