@@ -29,6 +29,9 @@ COMMANDS: Mapping[str, Command] = {
     "explain": Command("streams.explain_command", "explain", "Say all there is to say about one KPI."),
     "render": Command("streams.render_command", "render", "Write what is made from the declarations, or check it."),
     "topics": Command("streams.topics", "topics", "Make the Kafka topics, or check them."),
+    "dead-letters": Command(
+        "streams.dead_letters_command", "dead_letters", "Show the events that were refused, or write them once more."
+    ),
 }
 
 

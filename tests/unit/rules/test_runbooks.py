@@ -58,8 +58,8 @@ def test_each_alert_about_a_kpi_has_a_section(plan: Plan, pages: dict[str, str])
 
 
 def test_what_people_are_told_to_run_exists(pages: dict[str, str]) -> None:
-    run = {name for text in pages.values() for name in re.findall(r"`(?:\$ )?salespulse ([a-z]+)", text)}
-    assert run >= {"serve", "worker", "check", "kpis", "topics", "replay"}
+    run = {name for text in pages.values() for name in re.findall(r"`(?:\$ )?salespulse ([a-z-]+)", text)}
+    assert run >= {"serve", "worker", "check", "kpis", "topics", "replay", "dead-letters"}
     assert run <= set(COMMANDS)
 
 
