@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 
 import msgspec
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from config.settings import Settings
-from streams.kafka import client_options
 from streams.recovery import read_committed
+from streams.topics import partition_counts
 
 
 class DeadLettersError(Exception):
@@ -106,21 +105,14 @@ def letter_of(key: bytes | None, value: bytes | None, refused_ms: int) -> DeadLe
 async def topics_of(settings: Settings) -> Mapping[str, int]:
     """Return the number of partitions of each topic; the one of the dead letters is among them.
 
-    Asks for all topics, because a question about one by name would make it on a cluster that creates topics by itself.
-
     Raises:
         DeadLettersError: no broker answers, or the topic of the dead letters is missing.
     """
-    admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=15_000)
     try:
-        await admin.start()
-        described = await admin.describe_topics()
+        counts = await partition_counts(settings)
     except (KafkaError, OSError) as error:
         remedy = "start it, or set `SALESPULSE_KAFKA`"
         raise DeadLettersError(f"no kafka broker answers at `{settings.kafka}` ({error}); {remedy}") from error
-    finally:
-        await admin.close()
-    counts = {topic["topic"]: len(topic["partitions"]) for topic in described if topic["error_code"] == 0}
     if settings.dead_letters_topic not in counts:
         raise DeadLettersError(
             f"topic `{settings.dead_letters_topic}` is not at `{settings.kafka}`; run `salespulse topics create`"

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Literal, TypeVar
 
 import click
 import msgspec
 
+from config.declarations import parse_duration
 from config.settings import Settings
 from streams.clock import wall_clock
 from streams.commands import settings_or_exit
@@ -17,7 +17,6 @@ from streams.dead_letters_retry import distinct, entity_id_of, retry
 from streams.envelope import format_instant
 
 Result = TypeVar("Result")
-_UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _SHOWN_REASONS = 20
 _AFTERWARDS = (
     "an event that is still wrong comes back as a new letter; one that was applied before changes nothing.\n"
@@ -25,18 +24,12 @@ _AFTERWARDS = (
 )
 
 
-class _SpanType(click.ParamType):
-    """A whole number and a unit, in ms."""
-
-    name = "SPAN"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        found = re.fullmatch(r"([0-9]{1,9})([smhd])", value)
-        if found is None:
-            self.fail(f"`{value}` is not a span of time; write a whole number and s, m, h or d, such as 2h", param, ctx)
-        return int(found[1]) * _UNIT_MS[found[2]]
+def _span(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
+    """Return the milliseconds of a span of time, as declarations write it."""
+    try:
+        return None if text is None else parse_duration(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.group("dead-letters")
@@ -51,7 +44,7 @@ def dead_letters() -> None:
 
 @dead_letters.command("list")
 @click.option("--type", "type_", metavar="T", help="Only events of this type, such as deal.")
-@click.option("--since", type=_SpanType(), help="Only letters of the last so long, such as 30m, 2h or 7d.")
+@click.option("--since", metavar="SPAN", callback=_span, help="Only letters of the last so long, such as 30m or 7d.")
 @click.option("--limit", type=click.IntRange(min=1), default=50, show_default=True, help="Show so many of the newest.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def list_letters(type_: str | None, since: int | None, limit: int, form: Literal["table", "json"]) -> None:

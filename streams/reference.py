@@ -72,10 +72,10 @@ def references(plan: Plan) -> tuple[GroupReference, ...]:
     """Return all KPIs by group: the groups in the order of their declaration, then those that are not declared."""
     declarations = plan.declarations
     shown = _shown(plan)
-    by_group: dict[str, list[KpiReference]] = {key: [] for key in declarations.groups}
-    for kpi in declarations.kpis.values():
-        by_group.setdefault(kpi.group, []).append(_reference(plan, kpi, shown[kpi.key]))
-    return tuple(_group(declarations, key, tuple(kpis)) for key, kpis in by_group.items() if kpis)
+    return tuple(
+        _group(declarations, key, tuple(_reference(plan, kpi, shown[kpi.key]) for kpi in kpis))
+        for key, kpis in declarations.kpis_by_group().items()
+    )
 
 
 def reference(plan: Plan, key: str) -> KpiReference:

@@ -195,6 +195,16 @@ async def _admin(settings: Settings) -> AsyncIterator[Any]:
         await admin.close()
 
 
+async def partition_counts(settings: Settings) -> dict[str, int]:
+    """Count the partitions of every topic of the cluster that has a leader for each.
+
+    Raises:
+        KafkaError: if the cluster cannot be reached.
+    """
+    async with _admin(settings) as admin:
+        return await _partition_counts(admin)
+
+
 async def _partition_counts(admin: Any) -> dict[str, int]:
     """Count the partitions of every topic of the cluster that has a leader for each.
 

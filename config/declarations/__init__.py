@@ -172,3 +172,10 @@ class Declarations(Model):
     populations: Mapping[Key, Population] = {}
     sources: Mapping[str, Source]
     kpis: Mapping[str, Kpi]
+
+    def kpis_by_group(self) -> dict[str, list[Kpi]]:
+        """Return the KPIs by group: the groups in the order of their declaration, then those that are not declared."""
+        found: dict[str, list[Kpi]] = {group: [] for group in self.groups}
+        for kpi in self.kpis.values():
+            found.setdefault(kpi.group, []).append(kpi)
+        return {group: kpis for group, kpis in found.items() if kpis}

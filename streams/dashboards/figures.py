@@ -90,14 +90,6 @@ class Figures:
         )
 
 
-def kpis_by_group(plan: Plan) -> dict[str, list[Kpi]]:
-    """Return the KPIs by group: the groups in the order of their declaration, then those that are not declared."""
-    found: dict[str, list[Kpi]] = {group: [] for group in plan.declarations.groups}
-    for kpi in plan.declarations.kpis.values():
-        found.setdefault(kpi.group, []).append(kpi)
-    return {group: kpis for group, kpis in found.items() if kpis}
-
-
 def is_headline(kpi: Kpi) -> bool:
     """Return whether a KPI is one of the first to be looked at."""
     return kpi.display is not None and kpi.display.headline

@@ -4,15 +4,14 @@ from collections.abc import Iterator
 
 from config.settings import Settings
 from metrics.plan import Plan
-from streams.dashboards.figures import Figures, kpis_by_group
+from streams.dashboards.figures import Figures
 from streams.dashboards.group import GroupDashboard
 from streams.dashboards.kpi_panels import KpiPanels
-from streams.dashboards.links import OVERVIEW_UID, PEOPLE_UID, SERVICE_UID, group_uid
+from streams.dashboards.links import FILTERS, OVERVIEW_UID, PEOPLE_UID, SERVICE_UID, group_uid
 from streams.dashboards.overview import OverviewDashboard
 from streams.dashboards.people import PeopleDashboard
 from streams.dashboards.service import service_dashboard
 from streams.dashboards.sheets import KpiSheets
-from streams.dashboards.variables import FILTERS
 from streams.wording import group_title
 
 
@@ -21,7 +20,7 @@ def dashboards(plan: Plan, settings: Settings) -> Iterator[tuple[str, str]]:
     figures, sheets = Figures(plan), KpiSheets(plan, settings)
     yield _sales(OVERVIEW_UID), OverviewDashboard(plan, figures, settings.public_url).text(sheets)
     panels = KpiPanels(settings.public_url, FILTERS)
-    for group, kpis in kpis_by_group(plan).items():
+    for group, kpis in plan.declarations.kpis_by_group().items():
         declared = plan.declarations.groups.get(group)
         title = group_title(plan.declarations, group).en
         about = declared.description if declared is not None and declared.description else f"{title}: all KPIs."

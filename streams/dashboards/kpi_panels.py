@@ -206,7 +206,7 @@ def _course(
     dashed: Sequence[Dashed],
 ) -> model.Panel:
     """Return lines over the time, durations in whole days or hours."""
-    levels = [float(level) for alert in figure.kpi.alerts if (level := alert.above or alert.below) is not None]
+    levels = [float(alert.threshold) for alert in figure.kpi.alerts]
     form = axis_of(figure.form, min(levels, default=None))
     if form == figure.form:
         return charts.course(heading, queries, scale, dashed)

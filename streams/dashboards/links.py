@@ -3,6 +3,8 @@
 import zlib
 from collections.abc import Mapping
 
+FILTERS = ("team", "rep", "region")
+"""The dimensions that people can choose values of, on dashboards whose panels have them as labels."""
 OVERVIEW_UID, PEOPLE_UID, SERVICE_UID = "sales-overview", "sales-rep-team", "salespulse-service"
 
 

@@ -9,7 +9,7 @@ from metrics.plan import Plan
 from streams.dashboards.charts import tile
 from streams.dashboards.colours import GOOD, NEUTRAL, SEVERITIES, Step
 from streams.dashboards.document import Page
-from streams.dashboards.figures import Figure, Figures, is_headline, kpis_by_group
+from streams.dashboards.figures import Figure, Figures, is_headline
 from streams.dashboards.form import Form
 from streams.dashboards.grid import Grid
 from streams.dashboards.group import group_windows
@@ -43,7 +43,7 @@ class OverviewDashboard:
     def __init__(self, plan: Plan, figures: Figures, public_url: str) -> None:
         """Lay out the panels."""
         self._plan, self._figures, self._panels, self._public_url = plan, figures, KpiPanels(public_url), public_url
-        self._parts, self._groups = plan.declarations.overview, kpis_by_group(plan)
+        self._parts, self._groups = plan.declarations.overview, plan.declarations.kpis_by_group()
         tiles = [self._tile(figure, token) for figure, token in self._tiles()]
         tile_lines = -(-len(tiles) // _TILES)
         tile_height = _TILE_HEIGHTS.get(tile_lines, _LOW_TILE)

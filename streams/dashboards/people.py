@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from metrics.plan import Plan
 from streams.dashboards.document import Page
-from streams.dashboards.figures import Figure, Figures, is_headline, kpis_by_group
+from streams.dashboards.figures import Figure, Figures, is_headline
 from streams.dashboards.grid import Grid
 from streams.dashboards.kpi_panels import KpiPanels
 from streams.dashboards.links import PEOPLE_UID
@@ -63,7 +63,7 @@ class PeopleDashboard:
 
 def _figures(plan: Plan, figures: Figures, dimension: str) -> Iterator[Figure]:
     """Yield the figures by one dimension, of the first aggregate of each KPI; headline KPIs first."""
-    kpis = [kpi for group in kpis_by_group(plan).values() for kpi in group]
+    kpis = [kpi for group in plan.declarations.kpis_by_group().values() for kpi in group]
     for kpi in sorted(kpis, key=lambda kpi: not is_headline(kpi)):
         found = (figure for figure in figures.of_kpi(kpi.key) if figure.labels == (dimension,))
         first = next(found, None)

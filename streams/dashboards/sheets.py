@@ -7,8 +7,9 @@ from metrics.plan import Plan
 from streams.dashboards.document import Page, Sheet, document
 from streams.dashboards.figures import Figure
 from streams.dashboards.grid import Grid
+from streams.dashboards.links import FILTERS
 from streams.dashboards.span import Windows
-from streams.dashboards.variables import FILTERS, filter_variables, source_variable, window_variable
+from streams.dashboards.variables import filter_variables, source_variable, window_variable
 
 FIRING = 'ALERTS{alertstate="firing", service="salespulse"'
 

@@ -7,8 +7,6 @@ from streams.dashboards.sdk import build, model
 from streams.dashboards.span import Windows
 from streams.titles import window_words
 
-FILTERS = ("team", "rep", "region")
-"""The dimensions that people can choose values of, on dashboards whose panels have them as labels."""
 _ALL = "$__all"
 
 

@@ -7,14 +7,12 @@ from urllib.parse import quote_plus
 
 from config.settings import Settings
 from metrics.thresholds import Threshold
-from streams.dashboards.links import alert_panel_id, dashboard_url, group_uid
+from streams.dashboards.links import FILTERS, alert_panel_id, dashboard_url, group_uid
 from streams.rules.kpi_alert import KpiAlert
 from streams.rules.promql import literal, quoted
 from streams.rules.spans import span_seconds
 from streams.titles import series_title, window_words
 
-_VARIABLES = ("team", "rep", "region")
-"""The dimensions that a dashboard can be narrowed to."""
 URL = re.compile(r"https?://\S+")
 """What makes a declared `runbook` an address, and not a text."""
 
@@ -110,7 +108,7 @@ class Said(NamedTuple):
 def annotations(of: KpiAlert, settings: Settings, wording: Wording) -> dict[str, str]:
     """Return the annotations of an alert about a KPI."""
     own_runbook = of.alert.runbook if URL.fullmatch(of.alert.runbook or "") else None
-    variables = {name: wording.label_in_url(name) for name in of.dimensions if name in _VARIABLES}
+    variables = {name: wording.label_in_url(name) for name in of.dimensions if name in FILTERS}
     grafana = wording.literal(settings.grafana_url)
     return {
         "summary": f"{wording.literal(series_title(of.series))}{_row(of, wording)}{_window(of)}: {wording.value()}",

@@ -116,6 +116,5 @@ def _samples(gauges: list[Exposed]) -> str:
 def in_groups(plan: Plan) -> Iterator[tuple[str, tuple[KpiAlert, ...]]]:
     """Yield each group of KPIs with its alerts, in the order of the declarations."""
     alerts = kpi_alerts(plan)
-    declared = plan.declarations
-    for group in dict.fromkeys([*declared.groups, *(kpi.group for kpi in declared.kpis.values())]):
+    for group in plan.declarations.kpis_by_group():
         yield group, tuple(of for of in alerts if of.kpi.group == group)

@@ -195,7 +195,7 @@ def test_the_key_is_the_entity_id_where_it_can_be_read(event: bytes, entity_id: 
         (["retry", "--type", "deal", "--all", "--yes"], "name what to retry"),
         (["retry", "--all"], "need --yes"),
         (["retry", "--type", "deal"], "need --yes"),
-        (["list", "--since", "2 weeks"], "`2 weeks` is not a span of time"),
+        (["list", "--since", "2 weeks"], "`2 weeks` is not a duration"),
         (["list", "--limit", "0"], "--limit"),
         (["show"], "KEY"),
     ],
