@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, Self
@@ -109,17 +109,27 @@ class Broker:
     through `asyncio.to_thread`.
     """
 
-    def __init__(self, port: int | None = None, *, private: bool = False) -> None:
+    def __init__(
+        self,
+        port: int | None = None,
+        *,
+        private: bool = False,
+        properties: str = "",
+        formatting: Sequence[str] = (),
+    ) -> None:
         """Choose the way to have a broker; nothing is started yet.
 
         Args:
             port: loopback port to listen on; a free one by default.
             private: never take the one of `SALESPULSE_KAFKA`, nor that of Docker: this one will be ill-treated.
+            properties: lines of server.properties that win over those of a single plain broker, for a private one;
+                `{port}`, `{controller}` and `{folder}` stand for its own.
+            formatting: more options of Kafka's storage tool, such as `--add-scram` with a user, for a private one.
 
         Raises:
             NoBrokerError: if there is no way to have a broker here.
         """
-        self._control = _choose_control(port, private=private)
+        self._control = _choose_control(port, private=private, properties=properties, formatting=formatting)
 
     @property
     def address(self) -> str:
@@ -163,13 +173,13 @@ class Broker:
         self.close()
 
 
-def _choose_control(port: int | None, *, private: bool) -> _Control:
+def _choose_control(port: int | None, *, private: bool, properties: str, formatting: Sequence[str]) -> _Control:
     given = os.environ.get("SALESPULSE_KAFKA")
     if given and not private:
         return _Given(given)
     missing = _missing_for_java()
     if missing is None:
-        return _Java(port or free_port())
+        return _Java(port or free_port(), properties, formatting)
     if not private and _docker_works():
         return _Compose()
     docker = "a broker to be ill-treated is not had from docker" if private else "docker compose does not work"
@@ -228,9 +238,10 @@ class _Compose:
 class _Java:
     """A broker in a process of its own that dies with this one, on a folder that lives as long as this object."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, properties: str, formatting: Sequence[str]) -> None:
         self.address = f"127.0.0.1:{port}"
         self._port = port
+        self._more_properties, self._formatting = properties, formatting
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = Path(tempfile.mkdtemp(prefix="salespulse-broker-"))
         self._log = self._folder / "broker.log"
@@ -273,12 +284,14 @@ class _Java:
         return self._process
 
     def _format(self, jars: Path) -> None:
-        text = _PROPERTIES.format(port=self._port, controller=free_port(), folder=self._folder)
+        lines = _PROPERTIES + self._more_properties  # of two lines with one name Kafka takes the last
+        text = lines.format(port=self._port, controller=free_port(), folder=self._folder)
         self._properties.write_text(text)
         command = [
             *_java_command(jars, "-Xmx64m", "-XX:TieredStopAtLevel=1"),
             "kafka.tools.StorageTool",
             *("format", "-t", "c2FsZXNwdWxzZS10ZXN0cw", "-c", str(self._properties)),
+            *self._formatting,
         ]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
