@@ -6,11 +6,16 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, FilePath, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from config.redis_address import fault_of as redis_fault_of
+from config.redis_address import is_encrypted
+from config.secret_files import SUFFIX, SecretFileError, read_secret_files
+from config.tls import TlsFiles, faults_of
 
 PREFIX = "SALESPULSE_"
 
@@ -20,6 +25,8 @@ _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:(?P<port>\d{1,5}))?
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:\d{1,5})?")
 _SASL_MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _MAX_PORT = 65535
+SECRETS = ("kafka_sasl_password", "redis_url", "http_token")
+"""The settings whose value may stand in a file, which `SALESPULSE_…_FILE` names."""
 
 # Kafka allows 249 characters in a topic name; the longest suffix of ours takes less than 49 of them.
 _KafkaName = Annotated[str, Field(max_length=200)]
@@ -58,7 +65,12 @@ class Settings(BaseSettings):
     kafka_ssl_cafile: FilePath | None = Field(None, description="PEM file of the authorities to trust.")
     kafka_ssl_certfile: FilePath | None = Field(None, description="PEM file of the client's certificate.")
     kafka_ssl_keyfile: FilePath | None = Field(None, description="PEM file of the client's private key.")
-    redis_url: SecretStr | None = Field(None, description="`redis://…`; without it nothing is written to Redis.")
+    redis_url: SecretStr | None = Field(
+        None, description="`redis://…`, or `rediss://…` for TLS; without it nothing is written to Redis."
+    )
+    redis_ssl_cafile: FilePath | None = Field(None, description="PEM file of the authorities to trust.")
+    redis_ssl_certfile: FilePath | None = Field(None, description="PEM file of the client's certificate.")
+    redis_ssl_keyfile: FilePath | None = Field(None, description="PEM file of the client's private key.")
     app_id: _KafkaName = Field("salespulse", description="Consumer group, and prefix of the internal topics.")
     topic_prefix: _KafkaName = Field("sales", description="Prefix of the input and output topics.")
     partitions: int = Field(4, ge=1, le=1024, description="Partitions of each input and internal topic.")
@@ -79,6 +91,16 @@ class Settings(BaseSettings):
         " machine's host name where `http_host` is a wildcard.",
     )
     http_token: SecretStr | None = Field(None, description="Bearer token that HTTP clients must send.")
+    http_ssl_certfile: FilePath | None = Field(
+        None, description="PEM file of the web servers' certificate; with it they answer by HTTPS only."
+    )
+    http_ssl_keyfile: FilePath | None = Field(None, description="PEM file of its private key.")
+    http_ssl_cafile: FilePath | None = Field(
+        None, description="PEM file of the authorities that a view trusts when it asks workers by HTTPS."
+    )
+    http_rate: float = Field(
+        100.0, ge=0, le=1_000_000, description="Requests a second that one client may make for long; 0 for no bound."
+    )
     http_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Origins whose pages may read the API, with commas; none by default."
     )
@@ -122,6 +144,26 @@ class Settings(BaseSettings):
         """Name the internal topic of the links from child to parent entities."""
         return f"{self.app_id}.links"
 
+    @property
+    def kafka_tls(self) -> TlsFiles:
+        """Return the files for TLS with the brokers."""
+        return TlsFiles(self.kafka_ssl_cafile, self.kafka_ssl_certfile, self.kafka_ssl_keyfile)
+
+    @property
+    def redis_tls(self) -> TlsFiles:
+        """Return the files for TLS with Redis."""
+        return TlsFiles(self.redis_ssl_cafile, self.redis_ssl_certfile, self.redis_ssl_keyfile)
+
+    @property
+    def http_tls(self) -> TlsFiles:
+        """Return the files for TLS of the web servers, and of a view that asks workers."""
+        return TlsFiles(self.http_ssl_cafile, self.http_ssl_certfile, self.http_ssl_keyfile)
+
+    @property
+    def http_scheme(self) -> str:
+        """Name what the addresses of the web servers begin with."""
+        return "http" if self.http_ssl_certfile is None else "https"
+
     def input_topic(self, name: str) -> str:
         """Name the input topic with the suffix `name`, such as `deals`."""
         return f"{self.topic_prefix}.{name}"
@@ -151,10 +193,19 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _check_redis(cls, url: SecretStr | None) -> SecretStr | None:
-        if url is not None and not url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
-            message = "the value is not a Redis address; begin it with `redis://`, `rediss://` or `unix://`"
-            raise ValueError(message)
+        fault = None if url is None else redis_fault_of(url.get_secret_value())
+        if fault is not None:
+            raise ValueError(fault)
         return url
+
+    @field_validator("http_token")
+    @classmethod
+    def _check_token(cls, token: SecretStr | None) -> SecretStr | None:
+        text = "" if token is None else token.get_secret_value()
+        if text != text.strip() or not text.isprintable():
+            message = "the value cannot be sent in a header; use printable characters, and no space at either end"
+            raise ValueError(message)
+        return token
 
     @field_validator("worker_url", "public_url", "grafana_url")
     @classmethod
@@ -231,7 +282,9 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_security(self) -> Self:
-        faults = [*self._sasl_faults(), *self._ssl_faults()]
+        faults = [*self._sasl_faults(), *self._unused_tls()]
+        for name, files in (("kafka", self.kafka_tls), ("redis", self.redis_tls), ("http", self.http_tls)):
+            faults += faults_of(files, _variable(f"{name}_ssl_"))
         if faults:
             raise ValueError("\n".join(faults))
         return self
@@ -245,26 +298,36 @@ class Settings(BaseSettings):
             if not protocol.startswith("SASL_") and value is not None:
                 yield f"`{variable}` is set but unused; set `{_variable('kafka_security_protocol')}` to `SASL_SSL`"
 
-    def _ssl_faults(self) -> Iterator[str]:
-        for field in ("kafka_ssl_cafile", "kafka_ssl_certfile", "kafka_ssl_keyfile"):
-            if not self.kafka_security_protocol.endswith("SSL") and getattr(self, field) is not None:
-                yield f"`{_variable(field)}` is set but unused; set `{_variable('kafka_security_protocol')}` to `SSL`"
-        if self.kafka_ssl_keyfile is not None and self.kafka_ssl_certfile is None:
-            yield f"`{_variable('kafka_ssl_certfile')}` is missing; `{_variable('kafka_ssl_keyfile')}` needs it"
+    def _unused_tls(self) -> Iterator[str]:
+        kafka = self.kafka_security_protocol.endswith("SSL")
+        redis = self.redis_url is not None and is_encrypted(self.redis_url.get_secret_value())
+        for name, files, used, remedy in (
+            ("kafka", self.kafka_tls, kafka, f"set `{_variable('kafka_security_protocol')}` to `SSL`"),
+            ("redis", self.redis_tls, redis, f"begin `{_variable('redis_url')}` with `rediss://`"),
+        ):
+            for field, path in files._asdict().items():
+                if not used and path is not None:
+                    yield f"`{_variable(f'{name}_ssl_{field}')}` is set but unused; {remedy}"
 
 
 def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from the environment and refuse misspelt ones.
+    """Read the settings from the environment, and secrets from the files it names; refuse misspelt ones.
 
     Args:
-        environment: where unknown `SALESPULSE_…` names are looked for; the process's own by default.
+        environment: where unknown `SALESPULSE_…` names and those of files are looked for; the process's own by default.
 
     Raises:
         SettingsError: with one line for each fault, unknown names included.
     """
-    faults = list(_unknown(os.environ if environment is None else environment))
+    environment = os.environ if environment is None else environment
+    faults = list(_unknown(environment))
+    secrets: dict[str, Any] = {}
     try:
-        settings = Settings()
+        secrets = dict(read_secret_files(environment, PREFIX, SECRETS))
+    except SecretFileError as error:
+        faults.append(str(error))
+    try:
+        settings = Settings(**secrets)
     except ValidationError as error:
         raise SettingsError((*faults, *_worded(error))) from None
     if faults:
@@ -274,7 +337,7 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
 
 def _unknown(environment: Mapping[str, str]) -> Iterator[str]:
     """Word the variables that carry our prefix but name no setting: a typo must not pass as a default."""
-    known = list(Settings.model_fields)
+    known = [*Settings.model_fields, *(secret + SUFFIX for secret in SECRETS)]
     for name in sorted(environment):
         field = name.lower().removeprefix(PREFIX.lower())
         if name.upper().startswith(PREFIX) and field not in known:

@@ -8,9 +8,18 @@ be a wrong explanation.
 import asyncio
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from ssl import SSLContext
 
 import msgspec
-from aiohttp import ClientError, ClientSession, ClientTimeout, web
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientError,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    TCPConnector,
+    web,
+)
 from pydantic import SecretStr
 
 from metrics.calendar import BusinessCalendar
@@ -33,6 +42,7 @@ from streams.entity_messages import (
 from streams.entity_question import PARAMETERS, cursor, parse_question, question_of, question_params
 from streams.envelope import format_instant, parse_instant
 from streams.messages import Messages
+from streams.question_signature import sign
 from streams.readings import QueryError
 
 __all__ = [
@@ -56,6 +66,8 @@ _SLICE_SECONDS = 0.0025
 _OWN_PARAMETERS = ("kpi", "as_of")
 """What a worker is told besides the parameters of a question."""
 _OK = 200
+_LARGEST_ANSWER = 64 * 1024 * 1024
+"""Bytes of an answer; a page holds a hundred entities at most, and an address may lead to anything."""
 _encode = msgspec.json.Encoder().encode
 _decode_answer = msgspec.json.Decoder(ShardsAnswer).decode
 _decode_error = msgspec.json.Decoder(dict[str, str]).decode
@@ -151,8 +163,16 @@ async def ask_shards(shards: Sequence[Shard], view: View, question: Question) ->
     return _filled(page, question, [answer], view.plan.calendar)
 
 
-async def ask_workers(view: View, question: Question, token: SecretStr | None = None) -> EntitiesPage:
-    """Return a page of the entities of a reading from the workers that reported to `view`; `token` is sent to them.
+async def ask_workers(
+    view: View, question: Question, token: SecretStr | None = None, trust: SSLContext | None = None
+) -> EntitiesPage:
+    """Return a page of the entities of a reading from the workers that reported to `view`.
+
+    Args:
+        view: what is shown, and where its workers are.
+        question: the reading, and the page of it.
+        token: what workers ask for; it is not sent: they are shown that it is known.
+        trust: whom to trust when workers answer by HTTPS; the system's authorities by default.
 
     Raises:
         WorkersUnreachableError: nothing is evaluated yet, a worker does not answer, or not every shard was answered
@@ -161,9 +181,12 @@ async def ask_workers(view: View, question: Question, token: SecretStr | None = 
     as_of, page = _reading(view, question)
     calendar, shards = view.plan.calendar, set(view.progress)
     addresses = _addresses(view)
-    headers = {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
     params = question_params(question, as_of)
-    async with ClientSession(timeout=ClientTimeout(total=PATIENCE_SECONDS), headers=headers) as session:
+    headers = {} if token is None else {"Authorization": sign(token, params)}
+    connector = TCPConnector(ssl=True if trust is None else trust)
+    async with ClientSession(
+        timeout=ClientTimeout(total=PATIENCE_SECONDS), headers=headers, connector=connector
+    ) as session:
         found = await asyncio.gather(*(_ask(session, address, params) for address in addresses))
     faults = [answer for answer in found if isinstance(answer, str)]
     if faults:
@@ -187,7 +210,15 @@ async def _ask(session: ClientSession, address: str, params: list[tuple[str, str
     """Return what a worker answers, or what is wrong with it."""
     try:
         async with session.get(f"{address}{PATH}", params=params, allow_redirects=False) as response:
-            status, body = response.status, await response.read()
+            status, body = response.status, await _bounded(response)
+    except ClientConnectorCertificateError as error:
+        return (
+            f"the worker at {address} shows a certificate that is not trusted ({error.certificate_error}); set"
+            " SALESPULSE_HTTP_SSL_CAFILE here to a file with its authority, and SALESPULSE_WORKER_URL there to a name"
+            " that stands in the certificate"
+        )
+    except _TooLargeError:
+        return f"the worker at {address} gave an answer of more than {_LARGEST_ANSWER:,} bytes; ask for less"
     except TimeoutError:
         return f"the worker at {address} did not answer within {PATIENCE_SECONDS:.0f} s; ask again later"
     except (ClientError, OSError, ValueError) as error:
@@ -195,12 +226,29 @@ async def _ask(session: ClientSession, address: str, params: list[tuple[str, str
             f"the worker at {address} cannot be reached ({error}); if it is up, set SALESPULSE_WORKER_URL there to an"
             " address that views reach"
         )
+    return _answer(address, status, body)
+
+
+def _answer(address: str, status: int, body: bytes) -> ShardsAnswer | str:
     if status != _OK:
         return f"the worker at {address} refused the question with status {status}{_told(body)}"
     try:
         return _decode_answer(body)
     except msgspec.MsgspecError as error:
         return f"the worker at {address} gave an answer that this release cannot read ({error}); update both"
+
+
+class _TooLargeError(Exception):
+    """An answer is larger than any worker's. Reaction: tell whoever asked."""
+
+
+async def _bounded(response: ClientResponse) -> bytes:
+    body = bytearray()
+    async for piece in response.content.iter_any():
+        body += piece
+        if len(body) > _LARGEST_ANSWER:
+            raise _TooLargeError
+    return bytes(body)
 
 
 def _told(body: bytes) -> str:

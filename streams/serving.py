@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from config.settings import Settings
+from config.tls import server_context
 from streams.alerts.hook import AlertHook
 from streams.board import Board
 from streams.web import view_app
@@ -56,14 +57,14 @@ async def serve_board(
     stop_on_signals(stopped)
     app = view_app(settings, board, hook)
     try:
-        runner = await quiet_runner(app, settings.http_host, settings.http_port)
+        runner = await quiet_runner(app, settings.http_host, settings.http_port, server_context(settings.http_tls))
     except OSError as error:
         raise ServingError(
             f"cannot listen on `{settings.http_host}:{settings.http_port}`: {error.strerror};"
             " stop what uses it, or set `SALESPULSE_HTTP_PORT`"
         ) from None
     try:
-        told(address(settings.http_host, bound_port(runner)))
+        told(address(settings.http_scheme, settings.http_host, bound_port(runner)))
         work = board.run(stopped) if beside is None else _with(beside(), board.run(stopped))
         await until_stopped(work, stopped)
     finally:
@@ -102,7 +103,7 @@ async def until_stopped(work: Awaitable[None], stopped: asyncio.Event, patience:
         await task
 
 
-def address(host: str, port: int) -> str:
+def address(scheme: str, host: str, port: int) -> str:
     """Return the address that a person can open."""
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-    return f"http://{shown}:{port}"
+    return f"{scheme}://{shown}:{port}"

@@ -15,12 +15,22 @@ from streams.board import Board
 from streams.runbooks.routes import RunbookRoutes
 from streams.wall.routes import WallRoutes
 from streams.web_metrics import measured
-from streams.web_parts import health_routes, metrics_response, require_token
+from streams.web_parts import LARGEST_BODY, OPEN_PATHS, harden, health_routes, metrics_response, require_token
+from streams.web_rate import bounded_rate
 
 
 def view_app(settings: Settings, board: Board, hook: AlertHook | None = None) -> web.Application:
     """Build the web application of `board`; alerts are taken where there is a `hook` for them."""
-    app = web.Application(middlewares=[measured(board.registry), errors_as_json, require_token(settings.http_token)])
+    app = web.Application(
+        middlewares=[
+            measured(board.registry),
+            errors_as_json,
+            bounded_rate(settings.http_rate, OPEN_PATHS),
+            require_token(settings.http_token),
+        ],
+        client_max_size=LARGEST_BODY,
+    )
+    app.on_response_prepare.append(harden)
     WallRoutes(board).add_to(app)
     RunbookRoutes(board.view.plan, settings).add_to(app)
     api = ApiRoutes(board).add_to(app)

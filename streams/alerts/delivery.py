@@ -57,7 +57,7 @@ def decode_delivery(body: bytes) -> Delivery:
     """
     try:
         return _decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DeliveryError(
             f"the body is no webhook message of Alertmanager, version `4`: {error};"
             " point a `webhook_config` of Alertmanager here"

@@ -1,5 +1,6 @@
 """`POST /hooks/alertmanager`: where Alertmanager delivers alerts, to be written to the topic."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -16,6 +17,10 @@ from streams.api.answers import error_response
 PATH = "/hooks/alertmanager"
 LARGEST_BODY = 8 * 1024 * 1024
 """Some thousands of alerts."""
+BODY_SECONDS = 10.0
+"""Alertmanager sends a delivery at once."""
+_AT_ONCE = 8
+"""Deliveries that are read at the same time: together they bound the memory."""
 _log = structlog.get_logger(__name__)
 
 
@@ -42,6 +47,7 @@ class AlertHook:
         """Register the counters, at 0: a series' first value is no increase to Prometheus."""
         self._messages = AlertMessages(plan)
         self._writer = writer
+        self._reading = 0
         disable_created_metrics()  # type: ignore[no-untyped-call] # gauges that repeat when the process began
         self._written = Counter(
             "salespulse_alerts",
@@ -67,7 +73,16 @@ class AlertHook:
         """Answer 200 once all alerts are on the topic: with 503 Alertmanager tries again, with 400 it would be vain."""
         if "Origin" in request.headers:  # what browsers say of the page that sends, and Alertmanager never does
             return error_response(403, "alerts are taken from Alertmanager, not from pages in a browser")
-        body = await request.clone(client_max_size=LARGEST_BODY).read()
+        if self._reading >= _AT_ONCE:
+            return error_response(503, f"{_AT_ONCE} deliveries are being read already; send it again")
+        self._reading += 1
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await request.clone(client_max_size=LARGEST_BODY).read()
+        except TimeoutError:
+            return error_response(408, f"the delivery was not there within {BODY_SECONDS:.0f} s; send it again")
+        finally:
+            self._reading -= 1
         try:
             delivery = decode_delivery(body)
         except DeliveryError as error:

@@ -1,11 +1,15 @@
 """Settings: the defaults, what the environment says, and every fault by its name."""
 
 import os
+import stat
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from config.settings import Settings, SettingsError, load_settings
+from config.settings import SECRETS, Settings, SettingsError, load_settings
+from config.tls import client_context, server_context
+from tests.authority import Authority
 
 _SECRET = "hunter2"  # noqa: S105 - an example
 
@@ -36,6 +40,9 @@ def test_defaults_are_a_local_installation(monkeypatch: pytest.MonkeyPatch) -> N
         "kafka_ssl_certfile": None,
         "kafka_ssl_keyfile": None,
         "redis_url": None,
+        "redis_ssl_cafile": None,
+        "redis_ssl_certfile": None,
+        "redis_ssl_keyfile": None,
         "app_id": "salespulse",
         "topic_prefix": "sales",
         "partitions": 4,
@@ -49,6 +56,10 @@ def test_defaults_are_a_local_installation(monkeypatch: pytest.MonkeyPatch) -> N
         "http_port": 8080,
         "worker_http_port": 8081,
         "http_token": None,
+        "http_ssl_certfile": None,
+        "http_ssl_keyfile": None,
+        "http_ssl_cafile": None,
+        "http_rate": 100.0,
         "worker_url": None,
         "public_url": "http://127.0.0.1:8080",
         "grafana_url": "http://127.0.0.1:3000",
@@ -253,9 +264,178 @@ def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert settings.redis_url.get_secret_value() == f"redis://:{_SECRET}@redis:6379/0"
 
 
-def test_a_fault_does_not_show_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert _faults(monkeypatch, REDIS_URL=f"http://:{_SECRET}@redis") == (
-        "`SALESPULSE_REDIS_URL`: the value is not a Redis address; begin it with `redis://`, `rediss://` or `unix://`",
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"http://:{_SECRET}@redis",
+        f"redis://:{_SECRET}/and-more@redis:6379/0",
+        f"redis://:{_SECRET}#and-more@redis:6379/0",
+        f"redis://:{_SECRET}?and-more@redis:6379/0",
+        f"redis://u:p@redis:{_SECRET}/0",
+        f"redis://u:p@redis:6379/{_SECRET}",
+        f"rediss://u:{_SECRET}@redis/0?ssl_cert_reqs=none",
+        f"redis://u:{_SECRET}@redis/0?socket_timeout=1",
+        f"redis://[{_SECRET}/0",
+        f"redis://{_SECRET}@/0",
+        "redis://",
+        "unix://",
+    ],
+)
+def test_a_fault_of_an_address_does_not_show_a_part_of_it(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    (fault,) = _faults(monkeypatch, REDIS_URL=url)
+    assert fault.startswith("`SALESPULSE_REDIS_URL`: ")
+    assert _SECRET not in fault
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://redis", "redis://redis:6379/0", "rediss://u:a%2Fb%40c@redis:6380/3", "unix:///run/redis.sock?db=1",
+     "redis://[::1]:6379"],
+)  # fmt: skip
+def test_addresses_of_redis(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    found = _load(monkeypatch, REDIS_URL=url).redis_url
+    assert found is not None
+    assert found.get_secret_value() == url
+
+
+# ------------------------------------------------------------------------------------------------------- secret files
+
+
+_GIVEN = {"kafka_sasl_password": "p\u00e4ss word\n", "redis_url": "redis://:hunter2@redis\r\n", "http_token": "hunter2"}
+_SASL = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SASL_MECHANISM": "PLAIN", "KAFKA_SASL_USERNAME": "u"}
+
+
+def test_every_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert set(SECRETS) == {n for n, f in Settings.model_fields.items() if "SecretStr" in str(f.annotation)}
+    for name, content in _GIVEN.items():
+        file = tmp_path / name
+        file.write_text(content, encoding="utf-8", newline="")
+        monkeypatch.setenv(f"SALESPULSE_{name.upper()}_FILE", str(file))
+
+    settings = _load(monkeypatch, **_SASL)
+
+    found = {name: getattr(settings, name).get_secret_value() for name in SECRETS}
+    assert found == {name: content.rstrip("\r\n") for name, content in _GIVEN.items()}
+    assert _SECRET not in repr(settings)
+
+
+def test_a_secret_is_given_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(_SECRET)
+    assert _faults(monkeypatch, HTTP_TOKEN=_SECRET, HTTP_TOKEN_FILE=str(file)) == (
+        "`SALESPULSE_HTTP_TOKEN` and `SALESPULSE_HTTP_TOKEN_FILE` are both set; remove one of them",
+    )
+    assert _load(monkeypatch, HTTP_TOKEN="").http_token is not None  # an empty variable is none
+
+
+def test_only_secrets_are_read_from_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    (fault,) = _faults(monkeypatch, CURRENCY_FILE="/etc/hostname")
+    assert fault.startswith("`SALESPULSE_CURRENCY_FILE` is not a setting; use `SALESPULSE_CURRENCY`")
+
+
+@pytest.mark.parametrize(
+    ("content", "rule"),
+    [
+        (None, "which cannot be read: no such file or directory"),
+        (b"", "which is empty; write the secret into it"),
+        (b"\n", "which is empty; write the secret into it"),
+        (b"\xff" + _SECRET.encode(), "which is not a text in UTF-8"),
+        (_SECRET.encode() * 20_000, "which is too large for a secret; name a file with it alone"),
+    ],
+)
+def test_a_file_without_a_secret_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: bytes | None, rule: str
+) -> None:
+    file = tmp_path / "token"
+    if content is not None:
+        file.write_bytes(content)
+    assert _faults(monkeypatch, HTTP_TOKEN_FILE=str(file)) == (f"`SALESPULSE_HTTP_TOKEN_FILE` is `{file}`, {rule}",)
+
+
+@pytest.mark.parametrize("token", [" hunter2", "hunter2\t", "hun\nter2", "hun\x7fter2"])
+def test_a_token_that_no_header_can_hold_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, token: str
+) -> None:
+    file = tmp_path / "token"
+    file.write_text(token)
+    (fault,) = _faults(monkeypatch, HTTP_TOKEN_FILE=str(file))
+    assert fault == (
+        "`SALESPULSE_HTTP_TOKEN`: the value cannot be sent in a header; use printable characters, and no space at"
+        " either end"
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------- TLS
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"))
+
+
+def test_the_files_of_each_connection_are_read(monkeypatch: pytest.MonkeyPatch, authority: Authority) -> None:
+    certificate, key = authority.certify("web", "DNS:localhost")
+    files = {"SSL_CAFILE": str(authority.cafile), "SSL_CERTFILE": str(certificate), "SSL_KEYFILE": str(key)}
+    every = {f"{name}_{file}": path for name in ("KAFKA", "REDIS", "HTTP") for file, path in files.items()}
+
+    settings = _load(monkeypatch, **every, KAFKA_SECURITY_PROTOCOL="SSL", REDIS_URL="rediss://redis")
+
+    assert settings.http_scheme == "https"
+    for found in (settings.kafka_tls, settings.redis_tls, settings.http_tls):
+        assert tuple(found) == (authority.cafile, certificate, key)
+        assert client_context(found).check_hostname
+        assert server_context(found) is not None
+
+
+def test_without_a_certificate_there_is_no_tls() -> None:
+    assert Settings().http_scheme == "http"
+    assert server_context(Settings().http_tls) is None
+
+
+def test_a_certificate_and_its_key_may_stand_in_one_file(
+    monkeypatch: pytest.MonkeyPatch, authority: Authority, tmp_path: Path
+) -> None:
+    certificate, key = authority.certify("one", "DNS:localhost")
+    both = tmp_path / "both.pem"
+    both.write_text(certificate.read_text() + key.read_text())
+    assert _load(monkeypatch, HTTP_SSL_CERTFILE=str(both)).http_scheme == "https"
+
+
+def test_files_that_do_not_fit_are_refused_and_not_shown(
+    monkeypatch: pytest.MonkeyPatch, authority: Authority, tmp_path: Path
+) -> None:
+    certificate, key = authority.certify("a", "DNS:a")
+    _, other = authority.certify("b", "DNS:b")
+    locked, empty = tmp_path / "locked.key", tmp_path / "empty.pem"
+    subprocess.run(
+        ["openssl", "ec", "-aes256", "-in", key, "-out", locked, "-passout", "pass:hunter2"],
+        check=True,
+        capture_output=True,
+    )
+    empty.write_text(_SECRET)
+    cases = {
+        "HTTP_SSL_CERTFILE": {"HTTP_SSL_CERTFILE": certificate, "HTTP_SSL_KEYFILE": other},
+        "KAFKA_SSL_CERTFILE": {"KAFKA_SSL_CERTFILE": certificate, "KAFKA_SSL_KEYFILE": locked},
+        "REDIS_SSL_CERTFILE": {"REDIS_SSL_CERTFILE": certificate},
+        "HTTP_SSL_CAFILE": {"HTTP_SSL_CAFILE": empty},
+        "KAFKA_SSL_CAFILE": {"KAFKA_SSL_CAFILE": key},
+    }
+    for variable, files in cases.items():
+        with monkeypatch.context() as patch:
+            patch.setenv("SALESPULSE_KAFKA_SECURITY_PROTOCOL", "SSL")
+            patch.setenv("SALESPULSE_REDIS_URL", "rediss://redis")
+            (fault,) = _faults(patch, **{name: str(path) for name, path in files.items()})
+        assert fault.startswith(f"`SALESPULSE_{variable}`: ")
+        assert "PRIVATE" not in fault
+        assert _SECRET not in fault
+    assert locked.stat().st_mode & stat.S_IRUSR
+
+
+def test_a_key_needs_its_certificate_and_files_a_use(monkeypatch: pytest.MonkeyPatch, authority: Authority) -> None:
+    _, key = authority.certify("c", "DNS:c")
+    assert _faults(monkeypatch, HTTP_SSL_KEYFILE=str(key), REDIS_SSL_CAFILE=str(authority.cafile)) == (
+        "`SALESPULSE_REDIS_SSL_CAFILE` is set but unused; begin `SALESPULSE_REDIS_URL` with `rediss://`",
+        "`SALESPULSE_HTTP_SSL_CERTFILE` is missing; `SALESPULSE_HTTP_SSL_KEYFILE` needs it",
     )
 
 

@@ -3,14 +3,16 @@
 import asyncio
 import json
 import socket
+import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from aiohttp import ClientSession, web
-from aiohttp.test_utils import BaseTestServer, TestServer
+from aiohttp.test_utils import BaseTestServer, TestClient, TestServer
 from multidict import MultiDict
 from pydantic import SecretStr, ValidationError
 
@@ -19,6 +21,7 @@ from config.settings import Settings
 from metrics.calendar import Window, parse_instant
 from metrics.embedded import Embedded
 from metrics.plan import Plan, compile_plan
+from metrics.records import encode_versioned
 from metrics.shard import Shard
 from metrics.view import Progress
 from streams.contributors import (
@@ -32,6 +35,7 @@ from streams.contributors import (
 )
 from streams.entity_messages import ContributionMessage, EntitiesPage
 from streams.entity_question import cursor, parse_cursor, question_params
+from streams.question_signature import SCHEME, VALID_SECONDS, is_signed, sign
 from streams.readings import QueryError
 from streams.telemetry import Telemetry, worker_app
 from streams.worker import reached_at
@@ -353,11 +357,63 @@ async def test_dates_and_instants_are_put_in_order(plan: Plan) -> None:
     assert [(c.role, c.value) for c in page.totals.contributions] == [("numerator", "2.00"), ("denominator", "1")]
 
 
-async def test_a_token_is_sent_to_the_workers(core: Embedded) -> None:
+async def test_a_view_shows_the_workers_that_it_knows_the_token(core: Embedded) -> None:
     async with cluster(core, *two_workers(core, http_token=SecretStr("s3cret"))):
         page = await ask_workers(core.view, asked(core.plan), SecretStr("s3cret"))
         assert page.totals.entities == 40
         with pytest.raises(WorkersUnreachableError, match=r"refused the question with status 401: a token is needed"):
+            await ask_workers(core.view, asked(core.plan))
+
+
+async def test_who_announces_an_address_is_never_sent_the_token(core: Embedded) -> None:
+    heard: list[tuple[str, list[tuple[str, str]]]] = []
+
+    async def listen(request: web.Request) -> web.Response:
+        heard.append((request.headers["Authorization"], list(request.query.items())))
+        return web.Response(status=503)
+
+    app = web.Application()
+    app.router.add_get(PATH, listen)
+    async with cluster(core, (tuple(range(4)), app)):
+        with pytest.raises(WorkersUnreachableError, match="status 503"):
+            await ask_workers(core.view, asked(core.plan, where="team:süd&x=ü %7E+"), SecretStr("s3cret"))
+    ((header, question),) = heard
+    assert "s3cret" not in header
+    token, at = SecretStr("s3cret"), time.time()
+    assert is_signed(header, token, question)
+    assert not is_signed(header, token, question, at + VALID_SECONDS + 1)
+    assert not is_signed(header, token, question, at - VALID_SECONDS - 1)
+    assert not is_signed(header, SecretStr("other"), question)
+    assert not is_signed(header, token, [*question, ("limit", "1")])
+    for broken in ("", "Bearer x", f"{SCHEME} ", f"{SCHEME} 1.", f"{SCHEME} ٣.x", f"{SCHEME} {'9' * 5_000}.x"):
+        assert not is_signed(broken, token, question)
+
+
+async def test_a_signature_opens_nothing_but_the_question(core: Embedded) -> None:
+    signed = {"Authorization": sign(SecretStr("s3cret"), [])}
+    (_, app), _ = two_workers(core, http_token=SecretStr("s3cret"))
+    async with TestClient(TestServer(app)) as client:
+        assert (await client.get(PATH, headers=signed)).status == 400  # let in; the question is empty
+        assert (await client.get(f"{PATH}?kpi=revenue", headers=signed)).status == 401
+        assert (await client.get("/metrics", headers=signed)).status == 401
+        assert (await client.get("/metrics", headers={"Authorization": "Bearer s3cret"})).status == 200
+
+
+async def test_an_answer_without_end_is_not_read_to_its_end(core: Embedded, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.contributors._LARGEST_ANSWER", 100_000)
+
+    async def flood(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with suppress(ConnectionError):
+            while True:
+                await response.write(b" " * 65_536)
+        return response
+
+    app = web.Application()
+    app.router.add_get(PATH, flood)
+    async with cluster(core, (tuple(range(4)), app)):
+        with pytest.raises(WorkersUnreachableError, match=r"an answer of more than 100,000 bytes"):
             await ask_workers(core.view, asked(core.plan))
 
 
@@ -442,16 +498,19 @@ def test_where_views_reach_a_worker(settings: dict[str, str], address: str) -> N
     assert reached_at(Settings(**settings), 99) == address  # type: ignore[arg-type] # of those that are texts
 
 
+def test_a_worker_with_a_certificate_is_reached_by_https() -> None:
+    settings = Settings().model_copy(update={"http_ssl_certfile": Path("server.pem")})
+    assert reached_at(settings, 99) == "https://127.0.0.1:99"
+
+
 @pytest.mark.parametrize("url", ["w1:8081", "ftp://w1", "http://", "http://w1?x=1"])
 def test_an_address_must_be_one(url: str) -> None:
     with pytest.raises(ValidationError, match="is not an HTTP address; write it like"):
         Settings(worker_url=url)
 
 
-def test_signs_of_life_of_other_releases_are_understood() -> None:
+def test_a_sign_of_life_may_say_less_and_more_than_this_release_knows() -> None:
     known = {"as_of": 1, "written_ms": 2, "watermarks": {"deal": 3}}
-    encode = msgspec.msgpack.Encoder().encode
-    assert Progress.decode(encode(known)) == Progress(1, 2, {"deal": 3}, None)
-    assert Progress.decode(encode(known | {"address": "http://a", "later": [1]})) == Progress(
-        1, 2, {"deal": 3}, "http://a"
-    )
+    assert Progress.decode(encode_versioned(known)) == Progress(1, 2, {"deal": 3}, None)
+    more = known | {"address": "http://a", "later": [1]}
+    assert Progress.decode(encode_versioned(more)) == Progress(1, 2, {"deal": 3}, "http://a")

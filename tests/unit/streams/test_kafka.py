@@ -7,17 +7,19 @@ from ssl import SSLError
 from typing import Any
 
 import pytest
-from aiokafka.errors import IllegalOperation, KafkaError
+from aiokafka.errors import IllegalOperation, KafkaError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 from pydantic import SecretStr
 
 from config.settings import Settings
 from streams.kafka import TransactionLostError, client_options, send_batches, transaction
+from streams.kafka_remedies import remedy_of
 
 
 def test_plaintext_needs_the_servers_only() -> None:
     assert client_options(Settings(kafka="a:1,b:2")) == {
         "bootstrap_servers": "a:1,b:2",
         "security_protocol": "PLAINTEXT",
+        "request_timeout_ms": 6_000,
     }
 
 
@@ -35,6 +37,7 @@ def test_sasl_carries_the_password() -> None:
     assert options == {
         "bootstrap_servers": "127.0.0.1:9092",
         "security_protocol": "SASL_SSL",
+        "request_timeout_ms": 6_000,
         "sasl_mechanism": "SCRAM-SHA-512",
         "sasl_plain_username": "u",
         "sasl_plain_password": "hunter2",
@@ -45,8 +48,24 @@ def test_a_file_that_is_no_certificate_is_an_error(tmp_path: Path) -> None:
     file = tmp_path / "ca.pem"
     file.write_text("nothing")
 
+    settings = Settings().model_copy(update={"kafka_security_protocol": "SSL", "kafka_ssl_cafile": file})
     with pytest.raises(SSLError, match="NO_CERTIFICATE_OR_CRL_FOUND"):
-        client_options(Settings(kafka_security_protocol="SSL", kafka_ssl_cafile=file))
+        client_options(settings)
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (UnsupportedSaslMechanismError("PLAIN"), "set `SALESPULSE_KAFKA_SASL_MECHANISM` to one that the broker has"),
+        (SaslAuthenticationFailed("no"), "`SALESPULSE_KAFKA_SASL_PASSWORD`"),
+        (ValueError("Server sent wrong signature!"), "`SALESPULSE_KAFKA_SASL_PASSWORD`"),
+        (SSLError("tlsv13 alert certificate required"), "(`SALESPULSE_KAFKA_SSL_CERTFILE`)"),
+        (ConnectionRefusedError(), "start the broker, or set `SALESPULSE_KAFKA` to where it is"),
+        (None, "`SALESPULSE_KAFKA_SECURITY_PROTOCOL`"),
+    ],
+)
+def test_a_remedy_names_the_setting(error: BaseException | None, remedy: str) -> None:
+    assert remedy in remedy_of(Settings(), error)
 
 
 class EndedBatch:

@@ -98,7 +98,7 @@ def _bearer(token: str) -> dict[str, str]:
 
 
 async def test_the_worker_shows_its_own_metrics(board: Board) -> None:
-    telemetry = Telemetry(["deal"])
+    telemetry = Telemetry(["deal"], clock_steps=2)
     telemetry.events("deal", "applied", 3)
     telemetry.events("deal", "rejected", 2)
     telemetry.lag("sales.deals", 1, 17)
@@ -124,6 +124,7 @@ async def test_the_worker_shows_its_own_metrics(board: Board) -> None:
         'salespulse_recovered_entities{shard="1"} 1000.0',
         "salespulse_shards 2.0",
         "salespulse_rebalances_total 1.0",
+        "salespulse_clock_steps_total 2.0",
     ):
         assert f"\n{line}\n" in text
     assert 'salespulse_flush_age_seconds{shard="1"}' in text
