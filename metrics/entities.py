@@ -12,6 +12,7 @@ from msgspec import UNSET, Struct
 from msgspec.structs import astuple
 
 from metrics.events import Event, OrderKey, Schema
+from metrics.records import RECORD_VERSION
 from metrics.relations import attribute
 
 if TYPE_CHECKING:
@@ -21,7 +22,6 @@ DELETED = "deleted"
 """The name under which the deletion flag keeps its order key."""
 NEVER_PUT: OrderKey = (-1, -1, "")
 """The key of the fields that no event has set: smaller than that of any event."""
-RECORD_VERSION = 2
 
 _Part = int | str | bool | None
 Told = int | tuple[_Part | tuple[tuple[_Part, ...], ...], ...]
@@ -49,13 +49,15 @@ class Entity(Struct, array_like=True, gc=False):
 class EntityCodec:
     """Bytes to entity and back, for one source."""
 
-    def __init__(self, schema: Schema) -> None:
-        """Make the codec of `schema`'s entities."""
+    def __init__(self, schema: Schema, layout: int) -> None:
+        """Make the codec of `schema`'s entities, whose records have the `layout` of that checksum."""
         self.schema = schema
+        self.layout = layout
         entity_type = msgspec.defstruct(
             f"{schema.source.key}_entity",
             [
                 ("record_version", int),
+                ("layout", int),
                 ("key", OrderKey),
                 ("data", schema.state_type),
                 ("deleted", bool, False),
@@ -81,7 +83,13 @@ class EntityCodec:
                 if value is not None:
                     values[index] = [astuple(item) for item in value] if kind == "list" else astuple(value)
             data = tuple(values)
-        return self._encode((RECORD_VERSION, entity.key, data, entity.deleted, entity.overrides, entity.children))
+        return self._encode(
+            (RECORD_VERSION, self.layout, entity.key, data, entity.deleted, entity.overrides, entity.children)
+        )
+
+    def is_current(self, stored: Any) -> bool:
+        """Return whether a decoded record has the version and the layout that are written now."""
+        return bool(stored.record_version == RECORD_VERSION and stored.layout == self.layout)
 
 
 def merge(schema: Schema, old: Entity | None, event: Event) -> tuple[Entity | None, str]:

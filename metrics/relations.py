@@ -1,10 +1,12 @@
 """What sources declare about each other, and how paths name fields: plain ones, those of items, and carried ones."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 
 from config.declarations import Children, Declarations, Dimension, Source
+from metrics.cubes import spell
 
 ENTITY_ID = "entity_id"
 """The field name that stands for the id itself."""
@@ -19,15 +21,23 @@ class Relation:
     parent_source: str
     child_source: str
     told: Children
+    meaning: int
+    """Changes when the links of the same children would tell something else, because of what is declared."""
 
 
-def relations(declarations: Declarations) -> tuple[Relation, ...]:
-    """Return every relation that the sources declare."""
+def relations(declarations: Declarations, zone: str) -> tuple[Relation, ...]:
+    """Return every relation that the sources declare, for days of the time zone `zone`."""
     return tuple(
-        Relation(f"{source.key}.{name}", source.key, told.from_, told)
+        Relation(f"{source.key}.{name}", source.key, told.from_, told, _meaning(told, declarations, zone))
         for source in declarations.sources.values()
         for name, told in source.children.items()
     )
+
+
+def _meaning(told: Children, declarations: Declarations, zone: str) -> int:
+    child = declarations.sources[told.from_]
+    said = [told, child.fields, child.required_when, child.derived, declarations.pipelines, zone]
+    return zlib.crc32(spell(said).encode())
 
 
 def position_of(source: Source, path: str) -> int:

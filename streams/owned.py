@@ -16,9 +16,9 @@ from aiokafka import ConsumerRecord, TopicPartition
 from config.settings import Settings
 from metrics.partitions import home_partitions
 from metrics.plan import Plan
-from metrics.records import PROGRESS_KEY
+from metrics.records import PROGRESS_KEY, UnreadableRecordError, encode_versioned
 from metrics.shard import Link, Record, Rejected, Sealed, Shard
-from streams.clock import Clock, wall_clock
+from streams.clock import Clock, ClockPutBackError, is_put_back, wall_clock
 from streams.internal import decode_internal, encode_link, encode_misrouted
 from streams.kafka import send_batches, transaction, transactional_producer
 
@@ -26,7 +26,8 @@ TRANSACTION_RECORDS = 20_000
 """A transaction takes at most so many records of the sources."""
 HEARTBEAT_SECONDS = 2.0
 """A shard without changes still says so often that it lives."""
-_encode = msgspec.msgpack.Encoder().encode
+_TEXT_BYTES = 64 * 1024
+"""So much of a refused event is repeated as text, for people: escapes make six bytes of one, and a letter must fit."""
 _encode_json = msgspec.json.Encoder().encode
 
 Pair = tuple[bytes | None, bytes | None]
@@ -116,15 +117,24 @@ class OwnedShard:
         links: list[Link] = []
         events: dict[str, list[Record]] = defaultdict(list)
         for record in records:
-            decoded = decode_internal(record.value)
+            try:
+                decoded = decode_internal(record.value or b"")
+            except UnreadableRecordError as error:
+                raise self._unreadable(record, error) from error
             if isinstance(decoded, Link):
                 links.append(decoded)
-            else:
-                source, written_ms, value = decoded
-                events[source].append(Record(value, written_ms, record.offset))
+            elif decoded[0] in self._plan.sources:  # or it is of one that is declared no more
+                events[decoded[0]].append(decoded[1])
         self.shard.apply_links(links)
         for source, batch in events.items():
             self.shard.apply(source, batch, repeat_links=True)
+
+    def _unreadable(self, record: ConsumerRecord, error: UnreadableRecordError) -> UnreadableRecordError:
+        return UnreadableRecordError(
+            f"record {record.offset} of partition {record.partition} of `{record.topic}`: {error}; run the release that"
+            f" wrote it, or have the group `{self._settings.app_id}` go on after it (kafka-consumer-groups.sh"
+            " --reset-offsets) and replay the sources that have a parent"
+        )
 
     # ------------------------------------------------------------------------------------------------------ records out
 
@@ -141,10 +151,15 @@ class OwnedShard:
         Raises:
             KafkaError: the transaction failed or was fenced; this object's state is then ahead of Kafka's and worth
             nothing.
+            ClockPutBackError: the shard is at a T that is still to come: timers have fired and panes are gone, so this
+            object's state is worth nothing either.
         """
         async with self.lock:
             begun = time.monotonic()
-            self.shard.advance(self._clock())
+            now = self._clock()
+            if is_put_back(now, self.shard.now):
+                raise ClockPutBackError(now, self.shard.now)
+            self.shard.advance(now)
             sealed = self.shard.seal()
             offsets = {TopicPartition(t, self.index): o for t, o in self._next.items()} if self.pending else {}
             self.pending = 0
@@ -168,17 +183,20 @@ class OwnedShard:
             "watermarks": self.shard.watermarks,
             "address": settings.worker_url,
         }
-        outputs: dict[tuple[str, int], list[Pair]] = {
-            (settings.entities_topic, self.index): list(sealed.entities),
-            (settings.cells_topic, self.index): [*sealed.cells, (PROGRESS_KEY, _encode(progress))],
-            (settings.dead_letters_topic, self.index): [self._dead_letter(r) for r in sealed.rejected],
-        }
+        links: dict[int, list[Pair]] = defaultdict(list)
         homes = home_partitions([sent.parent.encode() for sent in sealed.links], settings.partitions)
         for home, sent in zip(homes, sealed.links, strict=True):
-            outputs.setdefault((settings.links_topic, home), []).append(encode_link(sent))
+            links[home].append(encode_link(sent))
         for event in sealed.misrouted:
-            outputs.setdefault((settings.links_topic, event.home), []).append(encode_misrouted(event))
-        for (topic, partition), pairs in outputs.items():
+            links[event.home].append(encode_misrouted(event))
+        outputs: list[tuple[str, int, Iterable[Pair]]] = [
+            (settings.entities_topic, self.index, sealed.entities),
+            (settings.cells_topic, self.index, [*sealed.cells, (PROGRESS_KEY, encode_versioned(progress))]),
+            # One by one as they are sent: all at once they would take several times the memory of the events.
+            (settings.dead_letters_topic, self.index, map(self._dead_letter, sealed.rejected)),
+            *((settings.links_topic, home, pairs) for home, pairs in links.items()),
+        ]
+        for topic, partition, pairs in outputs:
             records = ((key, value, ()) for key, value in pairs)
             async for send in send_batches(self._producer, topic, partition, records):
                 yield send
@@ -190,10 +208,16 @@ class OwnedShard:
             "reason": rejected.reason,
             "type": rejected.source,
             "topic": self._settings.input_topic(self._plan.sources[rejected.source].source.topic),
-            "partition": self.index,
+            "partition": rejected.record.partition,
             "offset": rejected.record.offset,
             "written_ms": rejected.record.timestamp,
-            "event": value.decode(errors="backslashreplace"),
+            "event": _readable(value),
             "event_base64": value,
         }
-        return f"{rejected.source}/{self.index}/{rejected.record.offset}".encode(), _encode_json(letter)
+        key = f"{rejected.source}/{rejected.record.partition}/{rejected.record.offset}"
+        return key.encode(), _encode_json(letter)
+
+
+def _readable(event: bytes) -> str:
+    text = event[:_TEXT_BYTES].decode(errors="backslashreplace")
+    return text if len(event) <= _TEXT_BYTES else f"{text}… (the first {_TEXT_BYTES:,} of {len(event):,} bytes)"

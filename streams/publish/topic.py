@@ -5,6 +5,7 @@ publisher: so revisions go on where they stopped, without a hole and without one
 """
 
 import asyncio
+import time
 from collections import defaultdict
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -12,20 +13,39 @@ from typing import Any, NamedTuple
 import msgspec
 from aiokafka import TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, ProducerFenced
 
 from config.settings import Settings
 from metrics.partitions import home_partitions
 from streams.feed import Updates
-from streams.kafka import OutputRecord, client_options, send_batches, transaction, transactional_producer
+from streams.kafka import (
+    OutputRecord,
+    TransactionLostError,
+    client_options,
+    let_go,
+    send_batches,
+    transaction,
+    transactional_producer,
+)
 from streams.messages import PROGRESS_KEY, ProgressMessage, ReadingMessage, content_of, encode
 from streams.recovery import read_committed
 
 REVISION_HEADER = "revision"
 """A tombstone has no value to hold its revision, so a header does."""
 _AT_ONCE = 500
+_TRANSACTION_MS = 30_000
+_SLACK_MS = 5_000
 _decode = msgspec.json.Decoder(ReadingMessage).decode
 _decode_progress = msgspec.json.Decoder(ProgressMessage).decode
+
+
+class _Numbered(msgspec.Struct):
+    """What every release writes, whatever else it says of a reading."""
+
+    revision: int
+
+
+_decode_revision = msgspec.json.Decoder(_Numbered).decode
 
 
 class Published(NamedTuple):
@@ -57,7 +77,7 @@ class KpiTopic:
         Raises:
             KafkaError: the cluster cannot be used now.
         """
-        self._producer = transactional_producer(self._settings, "kpis", timeout_ms=30_000)
+        self._producer = transactional_producer(self._settings, "kpis", timeout_ms=_TRANSACTION_MS)
         await self._producer.start()
         partitions = await self._find_partitions()
         self._partitions = len(partitions)
@@ -79,7 +99,7 @@ class KpiTopic:
         return [TopicPartition(self._topic, p) for p in sorted(found)]
 
     def _take(self, record: Any) -> None:
-        """Take note of a record; one that cannot be read (of another program) is replaced by the next reading."""
+        """Take note of a record; of one that another release wrote at least the revision, so that none comes twice."""
         with suppress(msgspec.MsgspecError, ValueError):
             key = record.key.decode()  # there is one: brokers take no record without on a compacted topic
             if key == PROGRESS_KEY:
@@ -89,6 +109,7 @@ class KpiTopic:
                 self._published[key] = Published(revision, None)
             else:
                 self._published[key] = Published(0, ())
+                self._published[key] = Published(_decode_revision(record.value).revision, ())
                 message = _decode(record.value)
                 self._published[key] = Published(message.revision or 0, content_of(message))
 
@@ -97,7 +118,7 @@ class KpiTopic:
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(KafkaError):
-                await producer.stop()
+                await let_go(producer)
 
     # ------------------------------------------------------------------------------------------------------- publishing
 
@@ -143,9 +164,16 @@ class KpiTopic:
         homes = home_partitions([key or b"" for key, _, _ in records], self._partitions)
         for home, record in zip(homes, records, strict=True):
             by_partition[home].append(record)
-        async with transaction(self._producer):
-            written = []
-            for partition, theirs in by_partition.items():
-                async for send, _ in send_batches(self._producer, self._topic, partition, theirs):
-                    written.append(send)
-            await asyncio.gather(*written)
+        begun = time.monotonic()
+        try:
+            async with transaction(self._producer):
+                written = []
+                for partition, theirs in by_partition.items():
+                    async for send, _ in send_batches(self._producer, self._topic, partition, theirs):
+                        written.append(send)
+                await asyncio.gather(*written)
+        except ProducerFenced as error:
+            # The cluster ends a transaction that takes too long, an outage in the midst of it say, in the same way.
+            if (time.monotonic() - begun) * 1000 > _TRANSACTION_MS - _SLACK_MS:
+                raise TransactionLostError("the transaction took too long, or another view publishes") from error
+            raise

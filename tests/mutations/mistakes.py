@@ -25,6 +25,7 @@ _MADE, _SATISFIED = "config/catalogue/manufacturing.yaml", "config/catalogue/sat
 _GOLDEN = "tests/golden/test_golden.py"
 _UNCOUNTED = "tests/scenarios/test_what_does_not_count.py"
 _QUOTA = "tests/scenarios/test_quota_in_several_currencies.py"
+_UPGRADE = "tests/properties/test_upgrade.py::test_state_of_other_declarations_gives_the_readings_of_a_replay"
 _ROWS = "tests/unit/metrics/test_contributions.py"
 
 
@@ -411,5 +412,41 @@ MISTAKES = (
         "if was is not None and (is_now is None or is_now[0] != was[0]):",
         "if was is not None and is_now is None:",
         "tests/unit/metrics/test_shard.py::test_a_child_tells_its_parents_what_changed[events5-expected5]",
+    ),
+    # -------------------------------------------------------------------------------------------------------- upgrades
+    Mistake(
+        "fields of another layout are read by their places",
+        "metrics/layouts.py",
+        "        was, value = places.get(place.name, (place, None))\n",
+        "        was, value = place, dict(zip(after, values, strict=False)).get(place)\n",
+        _UPGRADE,
+    ),
+    Mistake(
+        "children are not told anew by other declarations",
+        "metrics/layouts.py",
+        "if before.get(name) != meaning)",
+        "if name not in before)",
+        _UPGRADE,
+    ),
+    Mistake(
+        "parents keep what children told them by other declarations",
+        "metrics/layouts.py",
+        "return relation in now.children and before.children.get(relation) == now.children[relation]",
+        "return relation in now.children",
+        _UPGRADE,
+    ),
+    Mistake(
+        "links of an earlier meaning still count",
+        "metrics/shard.py",
+        "if not self._layouts.is_current(sent.relation, sent.meaning):",
+        "if not sent.meaning:",
+        "tests/unit/metrics/test_layouts.py::test_a_link_of_an_earlier_meaning_counts_no_more",
+    ),
+    Mistake(
+        "a record of another release is read all the same",
+        "metrics/records.py",
+        '    if version != RECORD_VERSION:\n        raise UnreadableRecordError(f"it has',
+        '    if version == 99:\n        raise UnreadableRecordError(f"it has',
+        "tests/unit/metrics/test_layouts.py::test_damaged_cells_are_written_anew_and_refused_by_a_view",
     ),
 )

@@ -16,6 +16,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 COPIED = ("config", "metrics", "streams", "tests", "bench", "sample", "pyproject.toml")
 _PLAIN = ("-p", "pytest_asyncio.plugin", "-p", "no:cacheprovider", "--no-header")
+_QUICKLY = {"HYPOTHESIS_PROFILE": "quick"}
+"""A history that shows a mistake need not be made smaller."""
 PASSED, FAILED, REFUSED = 0, 1, -1
 
 
@@ -45,7 +47,7 @@ def _judge(mistake: Mistake | None, folder: Path) -> tuple[int, str]:
 
 def _run(folder: Path, *module: str) -> subprocess.CompletedProcess[str]:
     # Loading the plugins that no judge needs would take a quarter of the time.
-    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **_QUICKLY}
     command = [sys.executable, "-m", *module]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 

@@ -12,7 +12,7 @@ from config.load import load
 from metrics.calendar import LATEST_MS
 from metrics.partitions import home_partition
 from metrics.plan import Plan, compile_plan
-from metrics.shard import Link, Record, Shard
+from metrics.shard import Link, Record, Sealed, Shard
 from metrics.view import View
 from tests.cells import Cell, cells_in, references_in
 from tests.properties.histories import History, Step
@@ -42,11 +42,15 @@ class Cluster:
         self.now = now
         self.entities: list[Records] = [{} for _ in range(shards)]
         self.cells: list[Records] = [{} for _ in range(shards)]
+        self.sent: list[Link] = []
+        """All links that were sent, in their order."""
         self.view = View(plan)
-        self.shards = [self._shard(i, shards, now) for i in range(shards)]
+        self.shards = [self._opened(i, shards, now) for i in range(shards)]
 
-    def _shard(self, i: int, shards: int, now: int) -> Shard:
-        return Shard(self.plan, now, i, shards)
+    def _opened(self, i: int, shards: int, now: int) -> Shard:
+        shard = Shard(self.plan, now, i, shards)
+        shard.restore(self.entities[i], self.cells[i])
+        return shard
 
     def apply(self, events: Iterable[Mapping[str, Any]]) -> None:
         for event in events:
@@ -67,10 +71,14 @@ class Cluster:
             for sent in links:
                 self.shards[home_partition(sent.parent.encode(), len(self.shards))].apply_links([sent])
             links = [sent for i in range(len(self.shards)) for sent in self._seal(i)]
+            self.sent += links
             if not links:
                 return
 
     def _seal(self, i: int) -> list[Link]:
+        return self._written(i).links
+
+    def _written(self, i: int) -> Sealed:
         sealed = self.shards[i].seal()
         assert (sealed.rejected, sealed.misrouted) == ([], [])
         for table, records in ((self.entities[i], sealed.entities), (self.cells[i], sealed.cells)):
@@ -80,7 +88,7 @@ class Cluster:
                     table[key] = value
         for key, value in sealed.cells:
             self.view.apply(i, key, value)
-        return sealed.links
+        return sealed
 
     def contents(self) -> list[tuple[dict[Cell, list[int]], dict[bytes, bytes | None]]]:
         """Return the cells and the references of each shard."""
@@ -88,16 +96,18 @@ class Cluster:
 
     def restart(self, i: int, now: int) -> list[tuple[bytes, bytes | None]]:
         """Have another owner take over a shard from what was committed, as of `now`; return what it corrects."""
-        shard = self._shard(i, len(self.shards), now)
-        shard.restore(self.entities[i], self.cells[i])
-        self.shards[i] = shard
-        corrected = list(shard.seal().cells)
-        for key, value in corrected:
-            self.cells[i].pop(key, None)
-            if value is not None:
-                self.cells[i][key] = value
-            self.view.apply(i, key, value)
-        return corrected
+        self.shards[i] = self._opened(i, len(self.shards), now)
+        written = self._written(i)
+        assert (written.entities, written.links) == ([], [])
+        return written.cells
+
+    def upgrade(self, plan: Plan) -> None:
+        """Have other owners take over all shards, one after the other, with other declarations."""
+        self.plan, self.view = plan, View(plan)
+        for i in range(len(self.shards)):
+            self.shards[i] = self._opened(i, len(self.shards), self.now)
+        self.commit()
+        self.view = self.late_view()
 
     def late_view(self) -> View:
         """Return a view that has read only what the compacted topic still holds."""
