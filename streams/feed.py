@@ -99,8 +99,9 @@ class Feed:
         if after is not None and after != self.number:
             return
         bell = self._bell
-        with suppress(TimeoutError):
-            await asyncio.wait_for(bell.wait(), seconds)
+        with suppress(TimeoutError):  # not `wait_for`: Python 3.11's loses a cancellation that comes with the bell
+            async with asyncio.timeout(seconds):
+                await bell.wait()
 
     def since(self, number: int) -> Iterable[Change] | None:
         """Return the changes after tick `number`, the oldest first; None when they are no longer all kept."""

@@ -12,7 +12,7 @@ import structlog
 from redis.asyncio.lock import Lock
 from redis.exceptions import LockError
 
-from streams.publish.redis_client import REDIS_AWAY
+from streams.publish.redis_client import REDIS_AWAY, redis_remedy
 
 LEASE_SECONDS = 5.0
 """A publisher that is gone is replaced within so long."""
@@ -71,7 +71,8 @@ class Lease:
             self._acquired = await self._owned(lock)
         except REDIS_AWAY as error:
             if not self._answered and not self._not_before and _now() - begun > _ALONE_AFTER_SECONDS:
-                self._hold(held=True, why=f"redis does not answer, so this view takes itself for the only one: {error}")
+                why = f"redis does not let this view in, so it takes itself for the only one: {error}"
+                self._hold(held=True, why=why, remedy=redis_remedy(error))
         else:
             self._answered = True
             self._hold(held=self._acquired)

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import structlog
 from aiokafka.errors import KafkaError, ProducerFenced
@@ -14,12 +15,13 @@ from streams.feed import Updates, merged
 from streams.messages import Messages, ProgressMessage, progress_of
 from streams.publish.lease import Lease
 from streams.publish.mirror import RedisMirror
-from streams.publish.redis_client import REDIS_AWAY, redis_client
+from streams.publish.redis_client import REDIS_AWAY, redis_client, redis_remedy
 from streams.publish.topic import KpiTopic
 
 HEARTBEAT_SECONDS = 5.0
 """Without changes the progress is written so often; what is promised is twice as long."""
 _PAUSE_SECONDS = 1.0
+_END_SECONDS = 5.0
 _MIRROR_ANSWER_SECONDS, _LEASE_ANSWER_SECONDS = 10.0, 1.0
 """All readings at once may take Redis a while; whether the lease is held must be known soon."""
 _SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -71,9 +73,8 @@ class Publisher:
     def __init__(self, settings: Settings, board: Board) -> None:
         """Begin without connections; `run` does the rest."""
         self._board = board
-        url = None if settings.redis_url is None else settings.redis_url.get_secret_value()
-        self._redis: Any = None if url is None else redis_client(url, _MIRROR_ANSWER_SECONDS)
-        self._for_lease: Any = None if url is None else redis_client(url, _LEASE_ANSWER_SECONDS)
+        self._redis = redis_client(settings, _MIRROR_ANSWER_SECONDS)
+        self._for_lease = redis_client(settings, _LEASE_ANSWER_SECONDS)
         self._prefix = settings.app_id
         self._lease = Lease(self._for_lease, f"{settings.app_id}:lease:kpis")
         self._topic = KpiTopic(settings)
@@ -97,7 +98,7 @@ class Publisher:
         Gauge(
             "salespulse_publishing", "Whether this is the view that writes the metric topic.", registry=registry
         ).set_function(lambda: self._lease.held)
-        self._said_at = -_SAY_EVERY_SECONDS
+        self._said_at: dict[str, float] = {}
 
     async def run(self) -> None:
         """Publish whenever this view is to, until cancelled."""
@@ -123,8 +124,7 @@ class Publisher:
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
+            await _end(tasks)
             results = await asyncio.gather(*tasks, return_exceptions=True)
             await self._topic.close()
         for result in results:
@@ -193,7 +193,7 @@ class Publisher:
                 self._in_step.set(1)
             except REDIS_AWAY as error:
                 self._in_step.set(0)
-                self._say("redis cannot be written, trying again", error)
+                self._say(f"redis cannot be written, trying again; {redis_remedy(error)}", error)
                 cursor.begin_anew()
                 await asyncio.sleep(_PAUSE_SECONDS)
             else:
@@ -208,6 +208,15 @@ class Publisher:
             await self._write_redis(mirror, cursor)
 
     def _say(self, text: str, error: Exception) -> None:
-        if time.monotonic() - self._said_at >= _SAY_EVERY_SECONDS:
-            self._said_at = time.monotonic()
+        """Warn of an error; the same text once in a while only."""
+        if time.monotonic() - self._said_at.get(text, float("-inf")) >= _SAY_EVERY_SECONDS:
+            self._said_at[text] = time.monotonic()
             _log.warning(text, error=repr(error))
+
+
+async def _end(tasks: Sequence[asyncio.Future[None]]) -> None:
+    """Cancel tasks until they have ended: a library that loses a cancellation must not end the publishing for good."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=_END_SECONDS)
