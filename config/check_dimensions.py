@@ -1,13 +1,30 @@
-"""Whether what KPIs are made of can be grouped by a dimension."""
+"""Whether what KPIs are made of can be grouped by a dimension, and whether limits are those of dimensions."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from config.aggregated import Aggregated, Part
 from config.check_plan import missing_in_plans
 from config.declarations import Dimension
+from config.faults import Fault
 from config.fields import Fields
 from config.known import Known
 from config.parse import did_you_mean
+
+_SHIPPED = Path(__file__).parent / "catalogue"
+_CURRENCY = "currency"
+"""What money is kept apart by, which is a dimension that no source declares."""
+
+
+def check_limits(known: Known) -> Iterator[Fault]:
+    """Yield the limits of dimensions that no source declares; a shipped one may be of a source that was replaced."""
+    declared = {_CURRENCY, *(name for source in known.sources.values() for name in source.dimensions)}
+    for place in known.defaults_at:
+        limits = place.content.get("dimension_limits") or {}
+        for name in limits if Path(place.document.file).parent != _SHIPPED else ():
+            if name not in declared:
+                wrong = f"defaults: no source has a dimension `{name}`{did_you_mean(name, declared)}"
+                yield place.fault(("dimension_limits", name), wrong, at_key=True)
 
 
 def missing_in(part: Part, dimension: str, known: Known) -> Iterator[str]:

@@ -23,6 +23,8 @@ _CUTOFF_STEP_MS = 10 * MINUTE_MS
 NUMERIC_HIDDEN = ("bucket", "instant", "date", "number")
 STOCK_PANES = {"instant": HOUR_MS, "date": 1}
 """Stocks have one pane, but one an hour by instant and one a day by date: a pane is written whole when it changes."""
+LARGEST_RECORD = 2 * 1024 * 1024
+"""Bytes from which on a pane becomes several records; topics and producers take four times as much."""
 _SAFE_SUM = 2**62
 _FEW_ROWS = 32
 """Up to so many rows the plain fold costs less than the grouped sums, which cost some for each cuboid."""
@@ -155,6 +157,8 @@ class CuboidCells:
         self.panes: dict[int, dict[RowKey, list[int]]] = {}
         self.dirty: set[int] = set()
         """The panes that changed since the last seal."""
+        self._parts: dict[int, int] = {}
+        """The number of records of each pane that has several."""
         self._names = codes.names
         self._numeric_hidden = cuboid.cube.hidden in NUMERIC_HIDDEN
 
@@ -210,13 +214,32 @@ class CuboidCells:
             self.dirty.add(pane)
 
     def seal(self) -> Iterator[tuple[bytes, bytes | None]]:
-        """Yield the records of the panes that changed since the last seal; None for one without cells."""
+        """Yield the records of the panes that changed since the last seal; None for those without cells."""
         for pane in self.dirty:
             cells = self.panes.get(pane)
-            if not cells:
+            if cells:
+                values = self._encoded(pane, cells)
+            else:
                 self.panes.pop(pane, None)
-            yield pane_key(self.cuboid.id, pane), encode_cells(self._rows(cells)) if cells else None
+                values = [None] * self._parts.pop(pane, 1)
+            yield from ((pane_key(self.cuboid.id, pane, part), value) for part, value in enumerate(values))
         self.dirty.clear()
+
+    def _encoded(self, pane: int, cells: dict[RowKey, list[int]]) -> list[bytes | None]:
+        """Return a pane as one record, or as several of which none is too large to be written.
+
+        A cell stays in its part while others come and go; when there must be more parts, half of the cells move.
+        """
+        parts = self._parts.get(pane, 1)
+        while True:
+            shares = [cells] if parts == 1 else _shared_out(cells, parts)
+            values = [encode_cells(self._rows(share)) if share else None for share in shares]
+            if parts >= len(cells) or max(len(value or b"") for value in values) <= LARGEST_RECORD:
+                break
+            parts *= 2
+        if parts > 1:
+            self._parts[pane] = parts
+        return values
 
     def _rows(self, cells: dict[RowKey, list[int]]) -> list[list[Any]]:
         """Return [dimension values..., hidden value, sums...] of each cell."""
@@ -232,6 +255,13 @@ class CuboidCells:
             [row, *sums] if isinstance(row, int) else [*[names[c] for c in row[:-1]], row[-1], *sums]
             for row, sums in cells.items()
         ]
+
+
+def _shared_out(cells: dict[RowKey, list[int]], parts: int) -> list[dict[RowKey, list[int]]]:
+    shares: list[dict[RowKey, list[int]]] = [{} for _ in range(parts)]
+    for row, sums in cells.items():
+        shares[hash((row,)) % parts][row] = sums  # of a tuple: that of a number is the number, and many end in 000
+    return shares
 
 
 def _signed(columns: Sequence[Sequence[int]], added: int) -> list[NDArray[Any]]:

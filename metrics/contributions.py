@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from config.declarations import Declarations, DurationValue, Population, Source, Value, Where
+from metrics.admitted import OTHER
 from metrics.calendar import BusinessCalendar
 from metrics.cubes import WINDOW, Cube, MeasureDef, spell
 from metrics.derived import SCALE, Children
@@ -27,7 +28,6 @@ from metrics.relations import (
     position_of,
 )
 
-OTHER = "other"
 _GONE = "entity.deleted or (entity.key[0] < 0 and not entity.overrides)"
 """The condition that an entity is deleted, or that no event has said anything of it yet."""
 

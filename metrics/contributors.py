@@ -11,12 +11,15 @@ from fractions import Fraction
 from heapq import heappush, heapreplace
 from typing import Any, NamedTuple
 
+from config.declarations import Source
+from metrics.admitted import UNKNOWN
 from metrics.calendar import MINUTE, MINUTE_MS, STOCK, Window, bounds
 from metrics.cells import NUMERIC_HIDDEN
 from metrics.contributions import Compiling, Row, SourceCode, compile_labels, compile_source
-from metrics.cubes import UNKNOWN, Cube, CubeKey, Cuboid
+from metrics.cubes import Cube, CubeKey, Cuboid
 from metrics.entities import Entity, newest_key
 from metrics.evaluate import Part
+from metrics.limits import is_open
 from metrics.plan import Plan, SeriesPlan
 from metrics.shard import Shard
 from metrics.windows import Dims
@@ -102,12 +105,18 @@ class Contributors:
         return self._codes[cubes]
 
     def labels(self, place: Place, entity: Entity, now: int) -> dict[str, str]:
-        """Return the values of the dimensions of an entity as of T; those of its items are left out."""
+        """Return what an entity counts as in its source's dimensions as of T; those of its items are left out."""
+        source = self.plan.sources[place.source].source
         if place.source not in self._labels:
-            planned = self.plan.sources[place.source]
-            self._labels[place.source] = compile_labels(planned.source, planned.schema.state_type(), self._around)
+            blank = self.plan.sources[place.source].schema.state_type()
+            self._labels[place.source] = compile_labels(source, blank, self._around)
         found = self._labels[place.source](entity, now, place.entity_id)
-        return {name: UNKNOWN if value is None else str(value) for name, value in found.items()}
+        counted = {name: self._counted(source, name, value) for name, value in found.items()}
+        return {name: UNKNOWN if value is None else str(value) for name, value in counted.items()}
+
+    def _counted(self, source: Source, dimension: str, value: Any) -> Any:
+        admitted = self.plan.admitted.get(dimension)
+        return value if admitted is None or not is_open(source, dimension, None) else admitted.find(value)
 
 
 class _Found(NamedTuple):

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel
 
 from config.declarations import ConversionEvent, Value, Where
+from metrics.admitted import UNKNOWN, Admitted, count
 
-UNKNOWN = "unknown"
 WINDOW = "window"
 """The dimension that holds the window's token in the cuboids of populations."""
 Hidden = Literal["none", "currency", "bucket", "instant", "date", "number", "member"]
@@ -90,17 +90,24 @@ class Combinations(dict[tuple[Any, ...], int]):
     """Numbers for the combinations of dimension values that a cube's rows have.
 
     A row carries the number instead of the values: it is looked up once where the row is made, and then compared, kept
-    and grouped as one integer. There are at most as many as entities.
+    and grouped as one integer. There are at most as many as entities. Values that are not admitted have the number of
+    `other`, and are not kept.
     """
 
     def __init__(self, codes: Codes) -> None:
         """Begin without combinations."""
+        self.admitted: tuple[Admitted | None, ...] = ()
+        """The admitted values of each dimension; None for one that is not bounded."""
         self.coded: list[tuple[int, ...]] = []
         """The codes of the values, by the number of the combination."""
         self._codes = codes
         self._table = np.zeros((0, 0), np.int64)
 
     def __missing__(self, values: tuple[Any, ...]) -> int:
+        if self.admitted:
+            counted = count(values, self.admitted)
+            if counted != values:
+                return self[counted]
         number = self[values] = len(self.coded)
         self.coded.append(tuple([self._codes[v] for v in values]))
         return number

@@ -55,6 +55,13 @@ class RunningWindows:
             if first <= pane < last:
                 self._shift(window, row, delta)
 
+    def clear(self) -> None:
+        """Take all cells out."""
+        for window, sums in self.sums.items():
+            self.changed[window].update(sums)
+            sums.clear()
+        self._panes.clear()
+
     def apart(self) -> "RunningWindows":
         """Return another one over the same panes, to be moved to another T; only right until the next cell is added."""
         return RunningWindows(self.cuboid, (), self._calendar, self._reporting, self._panes)

@@ -5,6 +5,9 @@ compiles them.
 """
 
 from collections.abc import Mapping
+from typing import Annotated
+
+from pydantic import Field
 
 from config.declarations.kpis import (
     Alert,
@@ -142,6 +145,9 @@ __all__ = [
 ]
 
 
+DimensionLimit = Annotated[int, Field(ge=1, le=5_000)]
+
+
 class Fx(Model):
     """How amounts become the reporting currency."""
 
@@ -153,6 +159,10 @@ class Defaults(Model):
     """What holds where a declaration says nothing."""
 
     fx: Fx = Fx()
+    dimension_limit: DimensionLimit = 100
+    """How many values of a dimension are counted by name; the others are `other`."""
+    dimension_limits: Mapping[Key, DimensionLimit] = {}
+    """The same for some dimensions, by their names; `currency` for that of money."""
 
 
 class Group(Model):

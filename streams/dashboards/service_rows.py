@@ -218,6 +218,26 @@ ROWS: Mapping[str, tuple[Told, ...]] = {
             _COUNT,
             {"series": "max without (instance, job) (salespulse_exposed_series{*})"},
         ),
+        Told(
+            "Values of dimensions",
+            "Share of the values that a dimension may have, of the fullest ones; further ones are counted as `other`.",
+            _SHARE,
+            {
+                "{{dimension}}": "topk(5, max by (dimension) (salespulse_dimension_values{*})"
+                " / max by (dimension) (salespulse_dimension_limit{*}))"
+            },
+            at_least=1,
+        ),
+        Told(
+            "Rows counted as other",
+            "How often something was counted as `other` because its dimension was full.",
+            _RATE,
+            {
+                "{{dimension}}": "sum by (dimension)"
+                ' (rate(salespulse_dimension_folded_total{*, job="salespulse-worker"}[$__rate_interval]))'
+            },
+            at_least=1,
+        ),
     ),
     "Recovery and rebalances": (
         Told(

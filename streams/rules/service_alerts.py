@@ -12,8 +12,8 @@ from streams.rules.promql import once, selector
 from streams.series_count import BUDGET
 
 AGE, NUMBER, PERCENT = "{{ $value | humanizeDuration }}", "{{ $value | humanize }}", "{{ $value | humanizePercentage }}"
-TYPE, SHARD, CURRENCY, JOB, INSTANCE = (
-    f"{{{{ $labels.{label} }}}}" for label in ("type", "shard", "currency", "job", "instance")
+TYPE, SHARD, CURRENCY, DIMENSION, JOB, INSTANCE = (
+    f"{{{{ $labels.{label} }}}}" for label in ("type", "shard", "currency", "dimension", "job", "instance")
 )
 LAG = "type:salespulse_consumer_lag:sum"
 """The record of how many records of each event type wait."""
@@ -35,6 +35,8 @@ class Limits(NamedTuple):
     """Of a quarter of an hour, as one worker sees them; a rolling restart of three workers makes six."""
     tick_seconds: float = 1.0
     series: int = BUDGET
+    dimension_share: float = 0.9
+    """Of the values that a dimension may have; at all of them the next one is `other`."""
     error_share: float = 0.05
     requests: int = 10
     """Of five minutes: fewer are no share."""
@@ -74,7 +76,7 @@ def limits_of(settings: Settings) -> Limits:
 def service_alerts(plan: Plan, settings: Settings) -> tuple[ServiceAlert, ...]:
     """Return all alerts about the service; that a source is silent only where a source says how long it may be."""
     limits = limits_of(settings)
-    return (*_down(), *_behind(plan, limits), *_left_out(), *_durable(limits), *_served(limits))
+    return (*_down(), *_behind(plan, limits), *_left_out(limits), *_durable(limits), *_served(limits))
 
 
 def _down() -> Iterator[ServiceAlert]:
@@ -165,7 +167,7 @@ def silent_sources(plan: Plan) -> tuple[Source, ...]:
     return tuple(s for s in plan.declarations.sources.values() if s.silence is not None)
 
 
-def _left_out() -> Iterator[ServiceAlert]:
+def _left_out(limits: Limits) -> Iterator[ServiceAlert]:
     yield ServiceAlert(
         "EventsRejected",
         "Events are refused.",
@@ -187,6 +189,19 @@ def _left_out() -> Iterator[ServiceAlert]:
         f"Amounts in {CURRENCY} have no usable exchange rate.",
         f"{NUMBER} sums in {CURRENCY} are left out of every money KPI until a rate arrives on the exchange-rate topic."
         " They are then put in by themselves.",
+    )
+    yield ServiceAlert(
+        "DimensionFull",
+        "A dimension has nearly all the values that it may have, or all.",
+        "warning",
+        "max by (dimension) (salespulse_dimension_values)\n"
+        "  / max by (dimension) (salespulse_dimension_limit)\n"
+        f"  >= {limits.dimension_share:g}",
+        "1m",
+        "15m",
+        f"Dimension {DIMENSION} has {PERCENT} of the values that it may have.",
+        "When it is full, every further value is counted as `other`; totals stay exact. Either a sender invents names,"
+        " or there are so many: then raise `dimension_limits`.",
     )
 
 

@@ -9,6 +9,7 @@ from streams.rules.humanize import humanize, humanize_duration, humanize_percent
 from streams.rules.service_alerts import (
     AGE,
     CURRENCY,
+    DIMENSION,
     INSTANCE,
     JOB,
     NUMBER,
@@ -60,7 +61,7 @@ def incidents(plan: Plan, settings: Settings) -> Iterator[Incident]:
     yield from _gone("ServeDown", SERVE)
     yield from _gone("WorkerDown", WORKER)
     yield from _behind(plan, settings, limits)
-    yield from _left_out(next(iter(plan.sources)))
+    yield from _left_out(next(iter(plan.sources)), limits)
     yield from _durable(limits)
     yield from _served(limits)
 
@@ -134,7 +135,7 @@ def _behind(plan: Plan, settings: Settings, limits: Limits) -> Iterator[Incident
         )
 
 
-def _left_out(first: str) -> Iterator[Incident]:
+def _left_out(first: str, limits: Limits) -> Iterator[Incident]:
     yield Incident(
         "EventsRejected",
         (("salespulse_dead_letters_total", {"type": first, **WORKER}, "0x9 3x90"),),
@@ -152,6 +153,21 @@ def _left_out(first: str) -> Iterator[Incident]:
         ends=60,
         labels={"currency": "USD"},
         said={CURRENCY: "USD", NUMBER: "3"},
+    )
+    limit, near = 200, round(200 * limits.dimension_share)
+    values, limits_of_values = "salespulse_dimension_values", "salespulse_dimension_limit"
+    yield Incident(
+        "DimensionFull",
+        (
+            (values, {"dimension": "team", **WORKER}, f"12x9 {near}x49 12x40"),
+            (values, {"dimension": "team", **OTHER_WORKER}, "12x99"),
+            (values, {"dimension": "region", **WORKER}, f"{near - 1}x99"),
+            *((limits_of_values, {"dimension": name, **WORKER}, f"{limit}x99") for name in ("team", "region")),
+        ),
+        begins=10,
+        ends=60,
+        labels={"dimension": "team"},
+        said={DIMENSION: "team", PERCENT: humanize_percentage(near / limit)},
     )
 
 

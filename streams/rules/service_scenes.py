@@ -75,6 +75,8 @@ def _well(plan: Plan, settings: Settings) -> Iterator[Series]:
         yield "salespulse_last_evaluation_timestamp_seconds", replica, "0+30x120"
         yield "salespulse_unconverted_records", {"currency": "USD", **replica}, "0x120"
         yield "salespulse_exposed_series", replica, "9000x120"
+        yield "salespulse_dimension_values", {"dimension": "team", **replica}, "12x120"
+        yield "salespulse_dimension_limit", {"dimension": "team", **replica}, "200x120"
         yield from histogram("salespulse_tick_seconds", replica, fast="0+30x120", all_="0+30x120")
     yield "salespulse_alert_failures_total", SERVE, "3x120"
     yield "salespulse_publishing", SERVE, "1x120"
