@@ -5,7 +5,6 @@ import signal
 import sys
 import tempfile
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
@@ -19,17 +18,14 @@ from bench.clients import table_of as clients_table
 from bench.core import measure_core
 from bench.groups import measure_groups
 from bench.latency import measure_latency, table_of
+from bench.long_runs import day, flat, restart
 from bench.measure import Measured, WrongResultError, measure
+from bench.results import RESULTS, result_file
 from bench.workloads import WORKLOADS
 from tests.broker import Broker, NoBrokerError
 
-RESULTS = Path(__file__).parent / "results"
 _TOP = 25
 _console = Console(width=None if sys.stdout.isatty() else 140)
-
-
-def _result_file(name: str) -> Path:
-    return RESULTS / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
 
 
 @click.group(invoke_without_command=True)
@@ -76,7 +72,7 @@ def bench(  # noqa: PLR0913 (one for each option)
     _console.print(run.table())
     _console.print(results.machine())
     if not profile:
-        _keep(run.as_json(), run.ratios(), json_file or _result_file("run"), compare=compare, baseline=write_baseline)
+        _keep(run.as_json(), run.ratios(), json_file or result_file("run"), compare=compare, baseline=write_baseline)
 
 
 def _measure_all(names: tuple[str, ...], events: int, repeat: int, *, alone: bool, profile: bool) -> results.Run:
@@ -139,7 +135,7 @@ def core(
     _console.print(found.table())
     _console.print(results.machine())
     result: dict[str, object] = {"machine": results.machine(), "core": found.as_json(), "ratios": found.ratios()}
-    _keep(result, found.ratios(), json_file or _result_file("core"), compare=compare, baseline=write_baseline)
+    _keep(result, found.ratios(), json_file or result_file("core"), compare=compare, baseline=write_baseline)
 
 
 @bench.command()
@@ -156,7 +152,7 @@ def groups(*, events: int, json_file: Path | None) -> None:
     found = measure_groups(events)
     _console.print(found.table())
     _console.print(results.machine())
-    results.write({"machine": results.machine(), "groups": found.as_json()}, json_file or _result_file("groups"))
+    results.write({"machine": results.machine(), "groups": found.as_json()}, json_file or result_file("groups"))
 
 
 @bench.command()
@@ -181,7 +177,7 @@ def latency(*, rates: tuple[int, ...], seconds: int, tick: float, json_file: Pat
     _console.print(table_of(found))
     _console.print(results.machine())
     result = {"machine": results.machine(), "latency": [asdict(one) for one in found]}
-    results.write(result, json_file or _result_file("latency"))
+    results.write(result, json_file or result_file("latency"))
 
 
 @bench.command()
@@ -202,12 +198,15 @@ def clients(*, count: int, rate: int, seconds: int, json_file: Path | None) -> N
     _console.print(clients_table(seen))
     _console.print(results.machine())
     result = {"machine": results.machine(), "clients": asdict(seen)}
-    results.write(result, json_file or _result_file("clients"))
+    results.write(result, json_file or result_file("clients"))
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
     raise SystemExit(1)
 
+
+for command in (day, flat, restart):
+    bench.add_command(command)
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _end)  # so that the children are ended, too

@@ -17,7 +17,7 @@ from config.settings import Settings
 from tests.integration.cluster import environment_of
 
 ROOT = Path(__file__).parents[1]
-_READY_SECONDS = 60.0
+_READY_SECONDS = 180.0
 _STOP_SECONDS = 30.0
 _RESULT_SECONDS = 300.0
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -35,6 +35,7 @@ class Child:
         """Start ``python -m MODULE ARGUMENTS``."""
         self.module = module
         self._log = log
+        self._begun = time.monotonic()
         with log.open("wb") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
@@ -61,6 +62,10 @@ class Child:
     def running(self) -> bool:
         """Whether it has not ended."""
         return self.process.poll() is None
+
+    def age_seconds(self) -> float:
+        """Return how long ago it was started."""
+        return time.monotonic() - self._begun
 
     def cpu_seconds(self) -> float:
         """Return its CPU time so far, user and system, of all its threads."""

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaProducer
 
-from bench import mix, mix_others, sales, workloads
+from bench import mix, mix_others, population, sales, workloads
 from bench.mix import Wire
 from bench.workloads import Totals, Workload
 from config.settings import Settings
@@ -70,7 +70,7 @@ def feed_of(workload: Workload, events: int) -> Feed:
 
 def _fingerprint() -> str:
     """Return what changes when the events, or the loops over them, do."""
-    sources = [Path(str(module.__file__)).read_bytes() for module in (mix, mix_others, sales, workloads)]
+    sources = [Path(str(module.__file__)).read_bytes() for module in (mix, mix_others, population, sales, workloads)]
     return hashlib.sha256(b"".join(sources)).hexdigest()[:12]
 
 

@@ -42,7 +42,7 @@ def event_mix(n: int, seed: int = 2, begins: datetime = _BASE) -> Iterator[Wire]
     200 reps in 12 teams, 30 products, two currencies; 50 events to a second of event time; a deal's dimensions stay as
     they are. The same arguments give the same bytes.
     """
-    mix = _Mix(seed)
+    mix = Mix(seed)
     encode = msgspec.json.Encoder().encode
     for number in range(n):
         now = begins + number * _STEP
@@ -59,15 +59,19 @@ def event_mix(n: int, seed: int = 2, begins: datetime = _BASE) -> Iterator[Wire]
         yield source, entity_id.encode(), encode(event)
 
 
-class _Mix:
+class Mix:
+    """Draws one event after the other."""
+
     def __init__(self, seed: int) -> None:
+        """Begin with nothing; the same seed draws the same events."""
         self._random = random.Random(seed)
         self._deals: list[dict[str, Any]] = []
         self._leads: list[dict[str, Any]] = []
         self._counts = {"deal": 0, "lead": 0, "activity": 0}
-        self._others = Others(self._random)
+        self._others = Others(self._random, self._number_after)
 
     def draw(self, now: datetime, text: str) -> tuple[str, str, dict[str, Any]]:
+        """Return (source, entity id, data) of the next event, at `now`, which is `text` in JSON."""
         chance = self._random.random()
         if chance >= _SALES:
             return self._others.draw(now, text)
@@ -78,8 +82,20 @@ class _Mix:
         return "activity", *self._activity(text)
 
     def _new(self, source: str) -> tuple[str, int]:
-        self._counts[source] = number = self._counts[source] + 1
-        return f"{source[0].upper()}{number:07d}", number
+        self._counts[source] = number = self._number_after(source, self._counts[source])
+        return self._id(source, number), number
+
+    def _number_after(self, _source: str, number: int) -> int:
+        """Return the number of the entity that is made after number `number`."""
+        return number + 1
+
+    @staticmethod
+    def _id(source: str, number: int) -> str:
+        return f"{source[0].upper()}{number:07d}"
+
+    def _lead_of(self, _source: str, _number: int) -> dict[str, Any] | None:
+        """Return the lead that a new deal or activity belongs to."""
+        return self._leads[self._random.randrange(len(self._leads))] if self._leads else None
 
     def _attributes(self, number: int) -> dict[str, Any]:
         return {
@@ -94,10 +110,11 @@ class _Mix:
         r = self._random
         if len(self._deals) < _FEW or r.random() < _NEW_DEAL:
             entity_id, number = self._new("deal")
+            lead = self._lead_of("deal", number)
             deal = {
                 "id": entity_id,
                 "customer_id": f"c-{number % 8000:05d}",
-                "lead_id": self._leads[r.randrange(len(self._leads))]["id"] if self._leads else None,
+                "lead_id": lead["id"] if lead else None,
                 "pipeline_id": "new_business",
                 "stage": "qualified",
                 "status": "open",
@@ -156,7 +173,7 @@ class _Mix:
 
     def _activity(self, text: str) -> tuple[str, dict[str, Any]]:
         entity_id, number = self._new("activity")
-        lead = self._leads[self._random.randrange(len(self._leads))]
+        lead = self._lead_of("activity", number) or {}
         return entity_id, {
             "kind": _KINDS[number % 4],
             "direction": "outbound",

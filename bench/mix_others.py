@@ -1,6 +1,7 @@
 """The part of the realistic event mix that is neither deal, lead nor activity: contracts, orders, cost and so on."""
 
 import random
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -26,9 +27,10 @@ Drawn = tuple[str, str, dict[str, Any]]
 class Others:
     """Draws events of the other sources: half of them new entities, the others the next state of one that is known."""
 
-    def __init__(self, draw: random.Random) -> None:
-        """Draw from `draw`."""
+    def __init__(self, draw: random.Random, number_after: Callable[[str, int], int]) -> None:
+        """Draw from `draw`; `number_after` gives a source's next entity its number, from that of the last one."""
         self._random = draw
+        self._number_after = number_after
         self._counts = dict.fromkeys(_SHARES, 0)
 
     def draw(self, now: datetime, text: str) -> Drawn:
@@ -36,7 +38,7 @@ class Others:
         (source,) = self._random.choices(list(_SHARES), list(_SHARES.values()))
         known = self._counts[source]
         if known < 10 or self._random.random() < 0.5:  # noqa: PLR2004 (a few to begin with, then half and half)
-            number = self._counts[source] = known + 1
+            number = self._counts[source] = self._number_after(source, known)
         else:
             number = self._random.randrange(max(1, known - 2_000), known + 1)
         fields: dict[str, Any] = getattr(self, f"_{source}")(number, now, text)

@@ -4,6 +4,7 @@ import json
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -13,6 +14,7 @@ from rich.table import Table
 
 from bench.measure import Measured
 
+RESULTS = Path(__file__).parent / "results"
 BASELINE = Path(__file__).parent / "baseline.json"
 TOLERANCE = 1.25
 """A ratio may be so many times worse than the baseline's: CPU time on a shared machine varies."""
@@ -91,6 +93,11 @@ def _ratio_cells(ratios: dict[str, float]) -> tuple[str, str]:
 def _memory(found: list[Measured]) -> str:
     most = max(one.resident_bytes for one in found)
     return f"{most / 2**20:.0f} MiB" if most else ""
+
+
+def result_file(name: str) -> Path:
+    """Return where a run writes its figures when no other file is named."""
+    return RESULTS / f"{name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
 
 
 def machine() -> str:
