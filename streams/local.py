@@ -62,6 +62,8 @@ class Demo:
         behind = self._clock() - (self.view.as_of or 0)
         if behind > _LATE_MS:
             return False, f"the last evaluation was {behind / 1000:.0f} s ago"
+        if behind < -_LATE_MS:
+            return False, f"the clock was put back by {-behind / 1000:.0f} s; start the demo again"
         return True, "live"
 
     async def entities(self, question: Question) -> EntitiesPage:

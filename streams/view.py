@@ -18,13 +18,16 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from config.settings import Settings
+from config.tls import TlsFiles, client_context
 from metrics.plan import Plan
+from metrics.records import UnreadableRecordError
 from metrics.view import View
 from streams.board import tick_histogram
-from streams.clock import Clock, wall_clock
+from streams.clock import Clock, is_put_back, wall_clock
 from streams.contributors import EntitiesPage, Question, ask_workers
 from streams.feed import Feed
 from streams.kafka import client_options, wait_for_broker
+from streams.telemetry import clock_steps_counter
 
 STALE_MS = 10_000
 """How old the last sign of life of a shard may be."""
@@ -49,12 +52,15 @@ class ViewService:
         self._clock = clock
         self._fixed = settings.fixed_clock_ms() is not None
         self._interval = settings.tick_interval
+        authorities = settings.http_ssl_cafile
+        self._trust = None if authorities is None else client_context(TlsFiles(authorities, None, None))
         self._phase: str | None = "starting"
         self._ticked_at = time.monotonic()
         self.view = View(plan)
         self.feed = Feed()
         self.registry = CollectorRegistry()
         self._ticks = tick_histogram(self.registry)
+        self._clock_steps = clock_steps_counter(self.registry)
         self._next: dict[int, int] = {}
         """The offset to go on from, by partition."""
         self._waiting: dict[tuple[int, bytes], bytes | None] = {}
@@ -80,7 +86,7 @@ class ViewService:
         Raises:
             WorkersUnreachableError: not every shard can be asked now.
         """
-        return await ask_workers(self.view, question, self._settings.http_token)
+        return await ask_workers(self.view, question, self._settings.http_token, self._trust)
 
     def _stale(self) -> str | None:
         """Return which shards are silent, None when all gave a sign of life lately."""
@@ -92,7 +98,14 @@ class ViewService:
         old = [p for p, age in ages.items() if age > STALE_MS]
         if old:
             age = max(ages[p] for p in old) / 1000
-            return f"no worker has reported on {_shards(old)} for {age:.0f} s; see whether workers and broker are well"
+            return (
+                f"no worker has reported on {_shards(old)} for {age:.0f} s by this host's clock; see whether workers"
+                " and broker are well, and the clocks right"
+            )
+        ahead = [p for p, age in ages.items() if age < -STALE_MS]
+        if ahead:
+            by = -min(ages.values()) / 1000
+            return f"the clock of the worker of {_shards(ahead)} is {by:.0f} s ahead of this host's; set both right"
         return None
 
     # -------------------------------------------------------------------------------------------------------------- run
@@ -192,11 +205,22 @@ class ViewService:
                 self._next[tp.partition] = record.offset + 1
 
     async def _apply(self) -> None:
-        """Apply what waits; others may use the event loop in between."""
+        """Apply what waits; others may use the event loop in between.
+
+        Raises:
+            UnreadableCellsError: a record is damaged, or of another release.
+        """
         view, waiting = self.view, self._waiting
         self._waiting = {}
         for number, ((partition, key), value) in enumerate(waiting.items()):
-            view.apply(partition, key, value)
+            try:
+                view.apply(partition, key, value)
+            except UnreadableRecordError as error:
+                raise UnreadableCellsError(
+                    f"a record of partition {partition} of `{self._settings.cells_topic}` (key {key.hex()}): {error};"
+                    f" start all workers with this release, then this: who opens shard {partition} writes its cells"
+                    " anew"
+                ) from error
             if number % _RECORDS_AT_ONCE == _RECORDS_AT_ONCE - 1:
                 await asyncio.sleep(0)
 
@@ -220,11 +244,28 @@ class ViewService:
     def _as_of(self) -> int | None:
         """Return the T to evaluate, in whole ticks; None when the readings must stay as they are."""
         if self._stale() is None:
-            return self._clock() if self._fixed else int(self._clock() / 1000 // self._interval * self._interval * 1000)
+            return self._not_behind(
+                self._clock() if self._fixed else int(self._clock() / 1000 // self._interval * self._interval * 1000)
+            )
         if any(p not in self.view.progress for p in self._partitions):
             return None
         known = min(self.view.progress[p].as_of for p in self._partitions)
         return known if self.view.as_of is None else None
+
+    def _not_behind(self, now: int) -> int:
+        """Return T: `now`, or that of the last tick while a small step back of the clock is waited out."""
+        before = self.view.as_of
+        if before is None or now >= before:
+            return now
+        if not is_put_back(now, before):
+            return before
+        self._clock_steps.inc()
+        _log.warning("the clock was put back, evaluating as of then", seconds=(before - now) / 1000)
+        return now
+
+
+class UnreadableCellsError(Exception):
+    """The cells cannot be read. Reaction: stop with exit code 1 and show the text."""
 
 
 class _TopicReplacedError(Exception):

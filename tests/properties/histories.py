@@ -55,7 +55,8 @@ EVERY_STORY = tuple(dict.fromkeys(story for theme in THEMES for story in theme.s
 _OPS = (*("put",) * 6, *("patch",) * 3, "delete")
 
 
-def _event(draw: Draw, number: int, source: str, zone: str, as_of: int) -> Event:
+def drawn_event(draw: Draw, number: int, source: str, zone: str, as_of: int) -> Event:
+    """Draw an event whose times lie near the ends of windows as of T."""
     op = draw(one_of(*_OPS))
     event: Event = {
         "event_id": f"e{number}",
@@ -96,12 +97,12 @@ def histories(draw: Draw) -> History:
     theme = draw(st.sampled_from(THEMES))
     sources = st.sampled_from([s for s, weight in theme.sources.items() for _ in range(weight)])
     count = draw(one_of(16, 12, 8, 20, 2, 1))
-    events = [_event(draw, i, draw(sources), zone, as_of) for i in range(count)]
-    told, rates = _stories(draw, theme, zone, as_of), _rates(draw, currency, zone, as_of)
+    events = [drawn_event(draw, i, draw(sources), zone, as_of) for i in range(count)]
+    told, rates = drawn_stories(draw, theme, zone, as_of), drawn_rates(draw, currency, zone, as_of)
     return History(zone, currency, as_of, (*events, *told, *rates))
 
 
-def _stories(draw: Draw, theme: Theme, zone: str, as_of: int) -> list[Event]:
+def drawn_stories(draw: Draw, theme: Theme, zone: str, as_of: int) -> list[Event]:
     """Draw stories, mostly of the theme, told whole or in part.
 
     The first one tells of the same entities as the other events do, the others have their own.
@@ -129,7 +130,7 @@ def _own(entity_id: str, number: int) -> str:
     return f"{entity_id}-{number}" if number and entity_id.startswith("x") else entity_id
 
 
-def _rates(draw: Draw, currency: str, zone: str, as_of: int) -> list[Event]:
+def drawn_rates(draw: Draw, currency: str, zone: str, as_of: int) -> list[Event]:
     """Draw the dollar's rates of some days before T and of the days on which periods begin, all different; or few."""
     now = today(as_of, zone)
     days = [now - timedelta(back) for back in draw(one_of((), (0, 1, 2), (0, 1, 2), (30, 31, 32)))]

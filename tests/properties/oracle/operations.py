@@ -88,7 +88,7 @@ class Manufacturing(Measured):
         due = [
             o
             for o in self._on(token, self.w.orders, "promised_on")
-            if o["status"] != "cancelled" and (self._is_shipped(o) or o["promised_on"] < self.w.clock.today)
+            if o["status"] != "cancelled" and (self._is_shipped(o) or o["promised_on"] < self.w.today)
         ]
         return rate(self._total("order", filter(self._on_time_in_full, due), grain), self._total("order", due, grain))
 

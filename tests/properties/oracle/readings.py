@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from config.declarations import Declarations, Dimension, Kpi, Measure, State
 from tests.properties.oracle.answers import Answer, Dims, Grain, Key, judged
+from tests.properties.oracle.clock import Clock
 from tests.properties.oracle.customers import Cost, Patients, Saas
 from tests.properties.oracle.engagement import Engagement, Satisfaction
 from tests.properties.oracle.funnel import Speed, exits_of
@@ -63,10 +64,19 @@ ONLY = {
 
 
 def recompute(
-    events: Iterable[Event], as_of: int, zone: str, currency: str, declarations: Declarations
+    events: Iterable[Event],
+    as_of: int,
+    zone: str,
+    currency: str,
+    declarations: Declarations,
+    then: int | None = None,
 ) -> dict[Key, Answer]:
-    """Return every reading that there is as of T."""
+    """Return every reading that there is as of T.
+
+    With `then`, an earlier instant: of the entities as they are at T, over the windows as of then.
+    """
     world = World(events, as_of, zone, currency, declarations)
+    world.clock = Clock(as_of if then is None else then, zone)
     formulas = Catalogue(world)
     readings: dict[Key, Answer] = {}
     for kpi in declarations.kpis.values():

@@ -76,6 +76,8 @@ class World:
         self, events: Iterable[Event], as_of: int, zone: str, currency: str, declarations: Declarations
     ) -> None:
         self.clock = Clock(as_of, zone)
+        """Whose windows are read: it may be put back, for readings as of an earlier instant."""
+        self.today = self.clock.today
         self.as_of = as_of
         self.currency = currency
         self.declarations = declarations
@@ -182,7 +184,7 @@ class World:
             if (p["kind"], p["metric"], p["period"]) == (kind, "revenue", period)
             and all(p[f] == wanted.get(f) for f in (wanted if alone else SCOPE.values()))
             and (p["amount_minor"] is not None or p["value"] is not None)
-            and p["submitted_at"] < (self.as_of if before is None else min(before, self.as_of))
+            and p["submitted_at"] < (self.clock.as_of if before is None else min(before, self.clock.as_of))
         ]
         if not submitted:
             return None
