@@ -1,10 +1,9 @@
 """The Kafka topics of salespulse: what they must be like, making them, and checking them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import click
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -14,20 +13,23 @@ from aiokafka.errors import KafkaError, NoError, TopicAlreadyExistsError, for_co
 from config.settings import Settings
 from metrics.plan import Plan
 from streams.commands import plan_or_exit, settings_or_exit
-from streams.kafka import client_options
+from streams.kafka import NoBrokerAnswersError, client_options, require_broker
+from streams.topic import Found, Topic
+from streams.topic_faults import faults_of, risks_of
 
 Result = TypeVar("Result")
-Cleanup = Literal["compact", "delete"]
 
 _MINUTE = 60_000
 _DAY = 24 * 60 * _MINUTE
 _MEBIBYTE = 1024 * 1024
 
-# Brokers delete by record time. A producer that replays history may well write the time of the event there, and its
-# records would be gone before they are read: so the broker puts the time of arrival in their place.
+# Brokers delete and compact by record time. A producer that replays history may well write the time of the event there,
+# and its records would be gone before they are read; one whose clock is a year ahead would keep the cleaner away for a
+# year. So the broker puts the time of arrival in their place.
 _ARRIVAL_TIME = {"message.timestamp.type": "LogAppendTime"}
 
-# An entity with many children, or a dead letter round a record of the full size, exceeds Kafka's default of 1 MiB.
+# An entity with many children, or a record of the full size with something round it (a dead letter, an event on its way
+# to another shard), exceeds Kafka's default of 1 MiB.
 _LARGE = {"max.message.bytes": str(8 * _MEBIBYTE)}
 
 # A flush writes the same cells again and again: let the cleaner leave the newest minute alone, and give it something to
@@ -41,31 +43,24 @@ _COMPACT = {
 }
 
 
+class NoLeaderError(KafkaError):
+    """A topic cannot be read or written now, for the brokers that hold it are away. Reaction: wait."""
+
+    def __init__(self, name: str, partitions: Iterable[int]) -> None:
+        """Name the topic and its partitions."""
+        numbers = ", ".join(map(str, partitions))
+        super().__init__(f"topic `{name}` has no leader for partition {numbers}; start the brokers that hold it")
+
+    def __str__(self) -> str:
+        """Return the text alone: aiokafka would put the name of the class before it."""
+        return str(self.args[0])
+
+
 class TopicsError(RuntimeError):
     """The cluster refused to make a topic, or did not make it in time.
 
     Reaction: stop the process and show the text.
     """
-
-
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """One topic as it must be.
-
-    Attributes:
-        name: full name on the cluster.
-        partitions: how many it gets when it is made.
-        cleanup: its only clean-up policy.
-        copartitioned: whether the partition count must equal that of all other such topics, because partition number p
-            of all of them together makes shard p.
-        config: further settings that it gets when it is made; an operator may change these.
-    """
-
-    name: str
-    partitions: int
-    cleanup: Cleanup
-    copartitioned: bool
-    config: Mapping[str, str] = field(default_factory=dict)
 
 
 def inputs_of(plan: Plan) -> tuple[str, ...]:
@@ -78,7 +73,7 @@ def declared_topics(settings: Settings, inputs: Iterable[str]) -> tuple[Topic, .
     count = settings.partitions
 
     def compacted(name: str, *, copartitioned: bool = True) -> Topic:
-        return Topic(name, count, "compact", copartitioned, _COMPACT | _LARGE)
+        return Topic(name, count, "compact", copartitioned, _COMPACT | _LARGE | _ARRIVAL_TIME)
 
     def kept(name: str, days: int, *, copartitioned: bool = True, **more: Mapping[str, str]) -> Topic:
         config = {"retention.ms": str(days * _DAY), **_ARRIVAL_TIME}
@@ -90,7 +85,7 @@ def declared_topics(settings: Settings, inputs: Iterable[str]) -> tuple[Topic, .
         *(kept(settings.input_topic(name), days=7) for name in inputs),
         compacted(settings.entities_topic),
         compacted(settings.cells_topic),
-        kept(settings.links_topic, days=7),
+        kept(settings.links_topic, days=7, size=_LARGE),
         compacted(settings.kpis_topic, copartitioned=False),
         compacted(settings.alerts_topic, copartitioned=False),
         kept(settings.dead_letters_topic, days=30, copartitioned=False, size=_LARGE),
@@ -123,71 +118,40 @@ async def check_topics(settings: Settings, inputs: Iterable[str]) -> list[str]:
         One line for each fault, with the command that mends it; nothing when all is well.
 
     Raises:
+        NoLeaderError: a topic is there, but not the brokers that hold it.
         KafkaError: if the cluster cannot be reached.
     """
     topics = declared_topics(settings, inputs)
+    return faults_of(settings, topics, (await _look(settings, topics))[0])
+
+
+async def _look(settings: Settings, topics: Iterable[Topic]) -> tuple[dict[str, Found], int]:
+    """Return what the cluster has of `topics`, and how many brokers answer."""
     async with _admin(settings) as admin:
-        counts = await _partition_counts(admin)
-        policies = await _cleanup_policies(admin, [topic.name for topic in topics if topic.name in counts])
-    return [
-        *_missing_faults(topics, counts),
-        *_count_faults(settings, {topic.name: counts[topic.name] for topic in topics if _counts(topic, counts)}),
-        *_policy_faults(settings, topics, policies),
-    ]
-
-
-def _counts(topic: Topic, counts: Mapping[str, int]) -> bool:
-    return topic.copartitioned and topic.name in counts
-
-
-def _missing_faults(topics: tuple[Topic, ...], counts: Mapping[str, int]) -> Iterator[str]:
-    for topic in topics:
-        if topic.name not in counts:
-            yield f"topic `{topic.name}` does not exist; make it: salespulse topics create"
-
-
-def _count_faults(settings: Settings, counts: Mapping[str, int]) -> Iterator[str]:
-    """Name what brings all counts together: counts can be raised only, so the greatest of them is where to meet."""
-    target = max([settings.partitions, *counts.values()])
-    if target > settings.partitions:
-        largest = ", ".join(f"`{name}`" for name, count in counts.items() if count == target)
-        yield (
-            f"`SALESPULSE_PARTITIONS` is {settings.partitions}, but {target} is the partition count of topic {largest}"
-            f" and cannot be lowered; set it: export SALESPULSE_PARTITIONS={target}"
+        described = {topic["topic"]: topic["partitions"] for topic in await admin.describe_topics()}
+        present = {topic.name: described[topic.name] for topic in topics if described.get(topic.name)}
+        for name, partitions in present.items():
+            lacking = sorted(p["partition"] for p in partitions if p["leader"] < 0)
+            if lacking:
+                raise NoLeaderError(name, lacking)
+        configs = await _configs(admin, list(present))
+        brokers = len((await admin.describe_cluster())["brokers"])
+    found = {
+        name: Found(
+            partitions=len(partitions),
+            cleanup=configs[name]["cleanup.policy"],
+            replicas=min(len(p["replicas"]) for p in partitions),
+            least_replicas=int(configs[name]["min.insync.replicas"]),
         )
-    for name, count in counts.items():
-        if count < target:
-            alter = _command(settings, "kafka-topics.sh", f"--alter --topic {name} --partitions {target}")
-            yield (
-                f"topic `{name}` has {count} partitions, but all input and internal topics need {target};"
-                f" raise it while the topic is empty, for keys change their partition: {alter}"
-            )
-    if set(counts.values()) not in (set(), {target}) and len(set(counts.values())) == 1:
-        count = next(iter(counts.values()))
-        yield f"all of these topics have {count} partitions; to keep that: export SALESPULSE_PARTITIONS={count}"
-
-
-def _policy_faults(settings: Settings, topics: tuple[Topic, ...], policies: Mapping[str, str]) -> Iterator[str]:
-    why = {"compact": "old records would be lost with their age", "delete": "records that share a key would be lost"}
-    for topic in topics:
-        policy = policies.get(topic.name, topic.cleanup)
-        if policy != topic.cleanup:
-            change = f"--alter --entity-type topics --entity-name {topic.name}"
-            alter = _command(settings, "kafka-configs.sh", f"{change} --add-config cleanup.policy={topic.cleanup}")
-            yield (
-                f"topic `{topic.name}` has cleanup.policy `{policy}`, but needs `{topic.cleanup}`"
-                f" ({why[topic.cleanup]}); change it: {alter}"
-            )
-
-
-def _command(settings: Settings, program: str, arguments: str) -> str:
-    secured = "" if settings.kafka_security_protocol == "PLAINTEXT" else " --command-config client.properties"
-    return f"{program} --bootstrap-server {settings.kafka}{secured} {arguments}"
+        for name, partitions in present.items()
+    }
+    return found, brokers
 
 
 @asynccontextmanager
 async def _admin(settings: Settings) -> AsyncIterator[Any]:
-    admin = AIOKafkaAdminClient(**client_options(settings), request_timeout_ms=15_000)
+    await require_broker(settings)
+    admin = AIOKafkaAdminClient(**client_options(settings) | {"request_timeout_ms": 15_000})
     try:
         await admin.start()
         yield admin
@@ -218,18 +182,19 @@ async def _partition_counts(admin: Any) -> dict[str, int]:
     }
 
 
-async def _cleanup_policies(admin: Any, names: list[str]) -> dict[str, str]:
+async def _configs(admin: Any, names: list[str]) -> dict[str, dict[str, str]]:
+    """Return the settings of topics that matter, as they hold: the broker's where the topic has none of its own."""
     if not names:
         return {}
-    key = "cleanup.policy"
-    resources = [ConfigResource(ConfigResourceType.TOPIC, name, {key: ""}) for name in names]
-    policies = {}
+    wanted = {"cleanup.policy": "", "min.insync.replicas": ""}
+    resources = [ConfigResource(ConfigResourceType.TOPIC, name, wanted) for name in names]
+    configs = {}
     for response in await admin.describe_configs(resources):
         for code, message, _type, name, entries in response.resources:
             if code:
                 raise for_code(code)(f"cannot read the settings of topic `{name}`: {message}")
-            policies[name] = next(value for config, value, *_ in entries if config == key)
-    return policies
+            configs[name] = {key: value for key, value, *_ in entries}
+    return configs
 
 
 async def _make(admin: Any, topics: list[Topic]) -> list[str]:
@@ -286,19 +251,19 @@ def create() -> None:
     settings, inputs = _declared()
     for name in _run(settings, ensure_topics(settings, inputs)):
         click.echo(f"made topic {name}")
-    _report(_run(settings, check_topics(settings, inputs)))
+    _report(settings, inputs)
 
 
 @topics.command()
 def check() -> None:
     """Compare the topics with what salespulse needs.
 
-    Prints each fault with the command that mends it; the exit code is then 1.
+    Prints each fault with the command that mends it; the exit code is then 1. What is allowed and risky, such as a
+    topic that one broker alone holds, is only noted.
 
     Example: salespulse topics check
     """
-    settings, inputs = _declared()
-    _report(_run(settings, check_topics(settings, inputs)))
+    _report(*_declared())
 
 
 def _declared() -> tuple[Settings, tuple[str, ...]]:
@@ -310,11 +275,18 @@ def _declared() -> tuple[Settings, tuple[str, ...]]:
 def _run(settings: Settings, work: Coroutine[Any, Any, Result]) -> Result:
     try:
         return asyncio.run(work)
+    except NoBrokerAnswersError as error:
+        raise click.ClickException(str(error)) from error
     except (KafkaError, TopicsError, OSError) as error:
         raise click.ClickException(f"topics at `{settings.kafka}`: {error}") from error
 
 
-def _report(faults: list[str]) -> None:
+def _report(settings: Settings, inputs: tuple[str, ...]) -> None:
+    topics = declared_topics(settings, inputs)
+    found, brokers = _run(settings, _look(settings, topics))
+    for risk in risks_of(found, brokers):
+        click.echo(f"note: {risk}", err=True)
+    faults = faults_of(settings, topics, found)
     for fault in faults:
         click.echo(fault, err=True)
     if faults:
