@@ -4,6 +4,7 @@ The values are built here from the parser's nodes, and not by its constructors, 
 place, all doubled keys can be reported at once, and nothing turns into a date or an object by itself.
 """
 
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +21,17 @@ Loc = tuple[str | int, ...]
 """The way from a document's top to a value: keys of mappings, positions in lists."""
 
 _TAG = "tag:yaml.org,2002:"
+_MOST_VALUES = 100_000
+"""The shipped catalogue has some 5,000; aliases of aliases of aliases soon stand for more than any memory holds."""
+_DEEPEST = 60
+_LONGEST_NUMBER = 100
+_HALF_A_CHARACTER = re.compile("[\ud800-\udfff]")
+_NO_CHARACTER = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}")
 _INTEGER_BASES = {"0x": 16, "0o": 8, "0b": 2}
+
+
+class _TooMuchError(Exception):
+    """A text with more values than can be meant. Reaction: its text is the one fault of the document."""
 
 
 @dataclass
@@ -73,11 +84,16 @@ def read(text: str, file: str) -> Document:
             document.content = _build(top, (), document, ())
     except RecursionError:
         document.faults.append(Fault(file, 1, 1, "is nested too deeply to be read; write fewer brackets in each other"))
+    except _TooMuchError as error:
+        document.faults.append(Fault(file, 1, 1, str(error)))
     except ReaderError as error:
-        before = text[: error.position]
-        place = before.count("\n") + 1, len(before) - before.rfind("\n")
+        wrong = f"character `U+{_code(error.character):04X}` is not allowed in YAML; remove it"
+        document.faults.append(Fault(file, *_line_and_column(text, error.position), wrong))
+    except (ValueError, OverflowError):  # the parser's own, of an escape such as `\\UFFFFFFFF`
+        found = _NO_CHARACTER.search(text)
+        place = _line_and_column(text, found.start() if found else 0)
         document.faults.append(
-            Fault(file, *place, f"character `U+{_code(error.character):04X}` is not allowed in YAML; remove it")
+            Fault(file, *place, "not YAML: an escape names no character; write the character itself")
         )
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -86,6 +102,11 @@ def read(text: str, file: str) -> Document:
             Fault(file, *place, f"not YAML: {_reason(error)}; mend the indentation, quotes or brackets here")
         )
     return document
+
+
+def _line_and_column(text: str, position: int) -> tuple[int, int]:
+    before = text[:position]
+    return before.count("\n") + 1, len(before) - before.rfind("\n")
 
 
 def _code(character: int | str | bytes) -> int:
@@ -98,6 +119,13 @@ def _reason(error: MarkedYAMLError) -> str:
 
 def _build(node: Node, loc: Loc, document: Document, around: tuple[Node, ...]) -> Any:
     document.values[loc] = _place(node)
+    if len(document.values) > _MOST_VALUES:
+        raise _TooMuchError(
+            f"holds more than {_MOST_VALUES:,} values, each alias counted as what it stands for; split the file, or"
+            " write fewer aliases inside of each other"
+        )
+    if len(loc) > _DEEPEST:
+        raise RecursionError
     if any(node is other for other in around):
         document.faults.append(
             document.fault(loc, f"alias `*{node.anchor}` stands inside its own anchor; write the value out")
@@ -120,7 +148,10 @@ def _pairs(node: MappingNode, loc: Loc, document: Document) -> Iterator[tuple[st
             )
             continue
         here = (*loc, key.value)
-        if key.value == "<<":
+        if _HALF_A_CHARACTER.search(key.value):
+            message = "an escape stands for half a character; write the character itself"
+            document.faults.append(Fault(document.file, *_place(key), message))
+        elif key.value == "<<":
             message = "merge key `<<` is not understood; write the keys out, or repeat the whole value with an alias"
             document.faults.append(Fault(document.file, *_place(key), message))
         elif here in document.keys:
@@ -132,6 +163,9 @@ def _pairs(node: MappingNode, loc: Loc, document: Document) -> Iterator[tuple[st
 
 
 def _scalar(node: ScalarNode, loc: Loc, document: Document) -> Any:
+    if _HALF_A_CHARACTER.search(node.value):
+        document.faults.append(document.fault(loc, "an escape stands for half a character; write the character itself"))
+        return None
     tag = str(node.tag).removeprefix(_TAG)
     if tag in {"str", "timestamp"}:
         return node.value
@@ -141,20 +175,26 @@ def _scalar(node: ScalarNode, loc: Loc, document: Document) -> Any:
         document.faults.append(document.fault(loc, f"tag `{tag}` is not understood; write a plain value"))
     except ValueError:
         document.faults.append(
-            document.fault(loc, f"`{node.value}` is not a finite number; write digits, or put it in quotes")
+            document.fault(loc, f"`{node.value[:60]}` is not a finite number; write digits, or put it in quotes")
         )
     return None
 
 
 def _whole(digits: str) -> int:
-    return int(digits, _INTEGER_BASES.get(digits.lstrip("+-")[:2], 10))
+    return int(_short(digits), _INTEGER_BASES.get(digits.lstrip("+-")[:2], 10))
+
+
+def _short(number: str) -> str:
+    if len(number) > _LONGEST_NUMBER:
+        raise ValueError(f"`{number}` is longer than any number is written")
+    return number
 
 
 _SCALARS: dict[str, Callable[[str], object]] = {
     "null": lambda _: None,
     "bool": lambda text: text.lower() in {"true", "yes", "on"},
     "int": _whole,
-    "float": float,
+    "float": lambda text: float(_short(text)),
 }
 
 

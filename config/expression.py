@@ -5,6 +5,8 @@ from collections.abc import Iterator
 
 FUNCTIONS = {"min", "max", "abs"}
 _OPERATORS = (ast.Add, ast.Sub, ast.Mult, ast.Div)
+_DEEPEST = 100
+_GREATEST = 1e18
 _RULE = "use aliases, numbers, + - * / ( ), min, max and abs"
 
 
@@ -16,17 +18,29 @@ def aliases(expr: str) -> set[str]:
     """
     try:
         tree = ast.parse(expr.strip(), mode="eval")
-    except (SyntaxError, RecursionError, MemoryError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError(f"`{expr}` is not arithmetic; {_RULE}") from None
+    if _is_deeper(tree.body, _DEEPEST):
+        raise ValueError(f"`{expr}` is not arithmetic that people read: more than {_DEEPEST} steps in each other")
     return set(_names(tree.body, expr))
+
+
+def _is_deeper(node: ast.expr, levels: int) -> bool:
+    """Whether an expression has more levels than so many: it is compiled and computed level by level."""
+    level: list[ast.AST] = [node]
+    while level and levels >= 0:
+        level = [inner for outer in level for inner in ast.iter_child_nodes(outer)]
+        levels -= 1
+    return bool(level)
 
 
 def _names(node: ast.expr, expr: str) -> Iterator[str]:
     match node:
         case ast.Name(id=name) if name not in FUNCTIONS:
             yield name
-        case ast.Constant(value=int() | float()) if not isinstance(node.value, bool):
-            return
+        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            if number > _GREATEST:
+                raise ValueError(f"a number in `{expr}` is greater than any KPI; write one up to {_GREATEST:.0e}")
         case ast.UnaryOp(op=ast.USub() | ast.UAdd(), operand=operand):
             yield from _names(operand, expr)
         case ast.BinOp(left=left, op=operator, right=right) if isinstance(operator, _OPERATORS):

@@ -21,13 +21,33 @@ MAX_AMOUNT_MINOR = 10**15
 """Amounts above are refused: with it, the sums of one flush stay far inside 64 bits."""
 _MAX_INTEGER = 2**53
 _MEMO_SIZE = 20_000
+_REASON_BEGINS, _REASON_ENDS = 200, 100
+MOST_TIMES = 256
+"""How many entries a `times` field may have; a pipeline has a dozen stages."""
 
 OrderKey = tuple[int, int, str]
 """(version, updated_at in microseconds, event_id): the total order of the events of one entity."""
 
 
 class RejectedError(Exception):
-    """An event that can never be applied; its text is the reason on the dead-letter topic."""
+    """An event that can never be applied; its text is the reason on the dead-letter topic.
+
+    The text is one line of at most a few hundred characters, whatever the event holds: of a longer one the beginning
+    and the end are kept, which name the field and the rule.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(_one_line(reason))
+
+
+def _one_line(text: str) -> str:
+    if len(text) > _REASON_BEGINS + _REASON_ENDS:
+        text = f"{text[:_REASON_BEGINS]}…{text[-_REASON_ENDS:]}"
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 class Event(NamedTuple):
@@ -222,7 +242,10 @@ _ANNOTATIONS: dict[str, Callable[[FieldType], Any]] = {
     "timestamp": lambda _: str,
     "date": lambda _: date,
     "enum": lambda f: Literal[f.values],
-    "times": lambda _: dict[str, str | None],
+    # A patch names an entry as `field.entry`: without a name it would stand for the field itself.
+    "times": lambda _: Annotated[
+        dict[Annotated[str, Meta(min_length=1, max_length=256)], str | None], Meta(max_length=MOST_TIMES)
+    ],
 }
 
 
@@ -333,6 +356,8 @@ def _envelope(source: str, data_type: Any) -> type[Struct]:
 
 def _plain(error: Exception) -> str:
     """Return the decoder's words with the field's path in front."""
-    text = str(error)
-    message, at, path = text.partition(" - at `$")
-    return f"field `{path.strip('`').lstrip('.')}`: {message}" if at else message
+    message, at, place = str(error).rpartition(" - at `")
+    if not at:
+        return str(error)
+    of_key, _, path = place.rpartition("$")
+    return f"field `{path.strip('`').lstrip('.')}`: {'a key in it: ' if of_key else ''}{message}"
