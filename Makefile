@@ -75,8 +75,25 @@ unit: venv ## Run the tests that need nothing but Python
 .PHONY: test
 test: venv ## Run every test: the pure ones on all cores, then those with real services, which it starts
 	$(PURE) -m "not integration" --durations=5
-	$(BIN)/pytest -n 2 --dist loadfile -m "integration and not alone" --durations=10
-	$(BIN)/pytest -m "integration and alone"
+	$(BIN)/pytest -n 2 --dist loadfile -m "integration and not (alone or long)" --durations=15
+	$(BIN)/pytest -m "integration and alone and not long" --durations=5
+
+.PHONY: faults
+faults: venv ## Run the tests that take minutes each: three brokers of which some are away
+	$(BIN)/pytest -m long --durations=0
+
+.PHONY: chaos
+chaos: venv ## Ill-treat an installation in 30 ways, each by a seed, and compare every number (hours; --seeds, --events: see --help)
+	$(BIN)/python -m tests.chaos
+
+.PHONY: fuzz
+fuzz: venv ## Feed malformed input to every reader for an hour, then a million mutated events to a worker
+	HYPOTHESIS_PROFILE=deep $(PURE) tests/fuzz
+	$(BIN)/python -m tests.fuzz.million
+
+.PHONY: cardinality
+cardinality: venv ## Have a producer invent a million teams, reps and products, and watch worker and view
+	$(BIN)/python -m tests.integration.invented 1000000
 
 .PHONY: cover
 cover: venv ## Measure branch coverage of metrics/ (must be 100 %)
@@ -103,6 +120,10 @@ lock: ## Lock the dependencies anew, with hashes (needs uv; UPGRADE=1 takes the 
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group build -o requirements/build.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --extra dashboards --group dev -c requirements/runtime.txt -c requirements/build.txt -o requirements/dev.txt
+
+.PHONY: audit
+audit: ## Look up known weaknesses of the locked packages (needs uv and the network)
+	$(UV) tool run pip-audit@2.10.1 --strict --require-hashes --disable-pip -r requirements/runtime.txt
 
 .PHONY: clean
 clean: ## Remove .venv, caches and build results

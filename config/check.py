@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from config.aggregated import used_kpis
+from config.check_dimensions import check_limits
 from config.check_kpi import check_kpi
 from config.check_metrics import check_alerts, check_metrics
 from config.check_overview import check_overview
@@ -29,6 +30,7 @@ def check(known: Known) -> list[Fault]:
     return [
         *faults,
         *_rates(known),
+        *check_limits(known),
         *_cycles(known),
         *check_metrics(known),
         *check_alerts(known),

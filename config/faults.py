@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+_BEGINS, _ENDS = 4_000, 1_000
+
 
 @dataclass(frozen=True, order=True)
 class Fault:
@@ -17,9 +19,15 @@ class Fault:
     message: str
 
     def __str__(self) -> str:
-        if not self.line:
-            return f"`{self.file}`: {self.message}"
-        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+        message = one_line(self.message)
+        return f"{self.file}:{self.line}:{self.column}: {message}" if self.line else f"`{self.file}`: {message}"
+
+
+def one_line(text: str) -> str:
+    """Return a text as one line that a screen can show; of a very long one the beginning and the end."""
+    if len(text) > _BEGINS + _ENDS:
+        text = f"{text[:_BEGINS]}…{text[-_ENDS:]}"
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class DeclarationFaults(Exception):  # noqa: N818 - it holds every fault there is, not one error

@@ -19,10 +19,11 @@ HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 _EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 _FIRST_YEAR, _LAST_YEAR = 1970, 2100
+_LAST_ORDINAL = date(_LAST_YEAR, 1, 1).toordinal()
 EARLIEST_MS = 0
 LATEST_MS = int(datetime(_LAST_YEAR, 1, 1, tzinfo=UTC).timestamp()) * 1000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SHORTEST_INSTANT = len("2026-01-01T00:00Z")
+_SHORTEST_INSTANT, _LONGEST_INSTANT = len("2026-01-01T00:00Z"), 64
 
 MINUTE, DAY, STOCK = "minute", "day", "stock"
 _ROLLING_HOURS = ("1h", "24h")
@@ -57,7 +58,7 @@ def parse_instant(text: str) -> int:
         # A naive instant cannot be subtracted from; ISO 8601 forms that RFC 3339 does not know are shorter or lack the
         # T.
         span = datetime.fromisoformat(text) - _EPOCH
-        well_formed = len(text) >= _SHORTEST_INSTANT and text[10] in "Tt "
+        well_formed = _SHORTEST_INSTANT <= len(text) <= _LONGEST_INSTANT and text[10] in "Tt "
     except (ValueError, TypeError):
         well_formed = False
     if not well_formed:
@@ -96,8 +97,10 @@ class BusinessCalendar:
     def day_start(self, day: int) -> int:
         """Return the instant at which local date `day` begins.
 
-        A midnight that does not exist moves forward by the gap; of a repeated one the first is taken.
+        A midnight that does not exist moves forward by the gap; of a repeated one the first is taken. A date that lies
+        outside the years in which instants may lie begins at their ends: people write 9999-12-31 for never.
         """
+        day = min(max(day, _EPOCH_ORDINAL), _LAST_ORDINAL)
         start = self._day_starts.get(day)
         if start is None:
             local = datetime.combine(date.fromordinal(day), datetime.min.time(), tzinfo=self.zone)

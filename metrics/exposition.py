@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import NamedTuple
 
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 from prometheus_client.samples import Sample
 
 from config.declarations import Kpi
+from metrics.admitted import Admitted
 from metrics.calendar import Window
 from metrics.evaluate import NOW, Mean, MeanAge, Quantile, Result
 from metrics.formatting import Quantities, Quantity, quantities
@@ -148,6 +149,27 @@ class ReadingsCollector(Collector):
         for currency, count in sorted(self._view.unconverted().items()):
             unconverted.add_metric([currency], count)
         yield unconverted
+        yield from dimension_metrics(self._view.admitted)
+
+
+def dimension_metrics(dimensions: Mapping[str, Admitted]) -> Iterator[Metric]:
+    """Yield how many values the open dimensions have, and may have, as the process that has `dimensions` sees it."""
+    values = GaugeMetricFamily(
+        "salespulse_dimension_values", "Values of a dimension that are counted by name.", labels=["dimension"]
+    )
+    limits = GaugeMetricFamily(
+        "salespulse_dimension_limit", "How many values of a dimension are counted by name.", labels=["dimension"]
+    )
+    folded = CounterMetricFamily(
+        "salespulse_dimension_folded",
+        "How often what an entity adds to a table was counted as `other`, because its dimension was full.",
+        labels=["dimension"],
+    )
+    for name, admitted in dimensions.items():
+        values.add_metric([name], len(admitted.values))
+        limits.add_metric([name], admitted.limit)
+        folded.add_metric([name], admitted.folded)
+    yield from (values, limits, folded)
 
 
 class Exposed(NamedTuple):

@@ -5,6 +5,7 @@ Values are fractions, money in reporting minor units; here they are rounded, hal
 
 from decimal import Decimal
 from fractions import Fraction
+from math import inf
 from typing import NamedTuple
 
 from config.declarations import Declarations, Membership, Ratio, Side, Unit
@@ -36,11 +37,17 @@ class Quantity(NamedTuple):
         return decimal(value, _MEAN_SECONDS_PLACES if self.unit == "seconds" else _RATIO_PLACES)
 
     def number(self, value: Fraction, currency: str) -> float:
-        """Return `value` as the nearest float: money in major units, a sum of it rounded to the minor unit first."""
+        """Return `value` as the nearest float: money in major units, a sum of it rounded to the minor unit first.
+
+        What is greater than any float is infinite.
+        """
         scale = 10 ** exponent(currency) if self.unit == "money" else 1
-        if self.is_sum:
-            return (value.numerator if value.denominator == 1 else round(value)) / scale
-        return value.numerator / (value.denominator * scale)
+        try:
+            if self.is_sum:
+                return (value.numerator if value.denominator == 1 else round(value)) / scale
+            return value.numerator / (value.denominator * scale)
+        except OverflowError:  # a product of many amounts is exact, and greater than any float
+            return inf if value > 0 else -inf
 
 
 class Quantities(NamedTuple):

@@ -22,12 +22,15 @@ from config.declarations import (
     Unit,
     Where,
 )
+from metrics.admitted import Admitted
 from metrics.calendar import HOUR_MS, MINUTE, STOCK, BusinessCalendar, Window
 from metrics.contributions import Compiling, SourceCode, compile_complete, compile_source
 from metrics.cubes import Codes, Combinations, Cube, CubeKey, Cuboid, MeasureDef
 from metrics.entities import EntityCodec
 from metrics.evaluate import NOW, Context, Mean, MeanAge, MoneyTotal, Node, Quantile, Ref, Required, Result
 from metrics.events import Schema
+from metrics.layouts import Layout, layout_of
+from metrics.limits import Limits
 from metrics.plan_nodes import Nodes
 from metrics.relations import Relation, dimension_of, dimension_path, fan_out_of, list_of, relations
 from metrics.targets import targets_of
@@ -40,6 +43,7 @@ class SourcePlan:
 
     source: Source
     schema: Schema
+    layout: Layout
     codec: EntityCodec
     complete: Callable[[Any], bool]
     """Whether the data of a record holds all its required fields."""
@@ -104,6 +108,9 @@ class Plan:
     cubes: tuple[Cube, ...]
     codes: Codes
     """The dimension values of all cubes as small integers; they grow, and never change."""
+    limits: Limits
+    admitted: Mapping[str, Admitted]
+    """The values of each open dimension that the rows of this process name."""
     cuboids: dict[int, Cuboid]
     windows: dict[int, set[Window]]
     """The windows over which each cuboid is read."""
@@ -157,7 +164,9 @@ class _Builder:
             self._resolve(asked, windows)
         for s, population in series:
             s.population = None if population is None else population.columns[STOCK]
-        around = Compiling(self.declarations, self.calendar, relations(self.declarations))
+        named = [*named_values(s for s, _ in series), *named_pipelines(self.declarations)]
+        limits = Limits(self.declarations, self.currency, named)
+        around = Compiling(self.declarations, self.calendar, relations(self.declarations, str(self.calendar.zone)))
         return Plan(
             self.declarations,
             self.calendar,
@@ -166,6 +175,8 @@ class _Builder:
             tuple(around.relations),
             tuple(self.cubes.values()),
             self.codes,
+            limits,
+            self._bounded(limits),
             cuboids,
             windows,
             tuple(s for s, _ in series),
@@ -180,9 +191,20 @@ class _Builder:
                 asked.ref.columns[cuboid.tier] = cuboid.id, cuboid.measures.index(asked.position)
                 windows[cuboid.id] |= {w for w in asked.windows if w.tier == cuboid.tier}
 
+    def _bounded(self, limits: Limits) -> dict[str, Admitted]:
+        """Return the open dimensions, without values, and have the cubes admit theirs there."""
+        of_cubes = [(cube, limits.of(cube.key, cube.dimensions)) for cube in self.cubes.values()]
+        names = sorted({name for _, dimensions in of_cubes for name in dimensions if name is not None})
+        admitted = {name: limits.begin(name) for name in names}
+        for cube, dimensions in of_cubes:
+            cube.combinations.admitted = tuple(None if name is None else admitted[name] for name in dimensions)
+        return admitted
+
     def _source(self, source: Source, around: Compiling) -> SourcePlan:
         schema = Schema(source)
-        plan = SourcePlan(source, schema, EntityCodec(schema), compile_complete(source, around))
+        layout = layout_of(source, (r for r in around.relations if r.parent_source == source.key))
+        codec = EntityCodec(schema, layout.checksum)
+        plan = SourcePlan(source, schema, layout, codec, compile_complete(source, around))
         if not source.broadcast:
             mine = [c for c in self.cubes.values() if c.key.source == source.key]
             plan.cubes = tuple(sorted(mine, key=lambda c: c.key.kind == "incomplete"))
@@ -265,6 +287,27 @@ class _Builder:
             names = dict.fromkeys(stage for stages in self.declarations.pipelines.values() for stage in stages)
             return tuple((n,) for n in names)
         return tuple((v,) for v in dimension.values)
+
+
+def named_values(series: Iterable[SeriesPlan]) -> Iterator[tuple[str, str]]:
+    """Yield (dimension, value) of what the declarations name: the rows of series, and those of alerts."""
+    for of in series:
+        for dimension, allowed in zip(of.grain, of.allowed, strict=True):
+            yield from ((dimension, value) for value in allowed or ())
+        for row in of.declared:
+            yield from zip(of.grain, row, strict=True)
+        for alert in of.kpi.alerts:
+            for level in alert.levels:
+                yield from level.where.items()
+
+
+def named_pipelines(declarations: Declarations) -> Iterator[tuple[str, str]]:
+    """Yield (dimension, pipeline) of the declared pipelines, for the dimensions whose field names one."""
+    for source in declarations.sources.values():
+        fields = {d.stage_probability.pipeline for d in source.derived.values() if d.stage_probability is not None}
+        for name in source.dimensions:
+            if dimension_of(source, name).field in fields:
+                yield from ((name, pipeline) for pipeline in declarations.pipelines)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ package makes one Kafka transaction of it.
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -17,11 +18,24 @@ from metrics.calendar import DAY_MS
 from metrics.cells import CubeCells, CuboidCells, Retention
 from metrics.contributions import Rows, has_children
 from metrics.derived import NEVER
-from metrics.entities import DELETED, RECORD_VERSION, Entity, Told, link, merge, newest_key
+from metrics.entities import DELETED, Entity, Told, link, merge, newest_key
 from metrics.events import Event, OrderKey, RejectedError
+from metrics.layouts import Layouts
 from metrics.partitions import home_partitions
-from metrics.plan import Plan, SourcePlan
-from metrics.records import REFERENCE, cells_key, decode_cells, id_in, is_progress, reference_key
+from metrics.plan import Plan
+from metrics.records import (
+    NAMES,
+    REFERENCE,
+    UnreadableRecordError,
+    cells_key,
+    decode_cells,
+    decode_rows,
+    encode_versioned,
+    id_in,
+    is_progress,
+    names_key,
+    reference_key,
+)
 from metrics.relations import attribute
 from metrics.stored import Recent, StoredEntities
 
@@ -30,7 +44,6 @@ TOMBSTONE_RETENTION_MS = 400 * DAY_MS
 _TOO_FAR_AHEAD = "field `updated_at`: lies more than 5 minutes after the broker's time; check the producer's clock"
 CLOCK_TOLERANCE_US = 5 * 60 * 1_000_000
 """How far `updated_at` may lie after the broker's time."""
-_encode = msgspec.msgpack.Encoder().encode
 
 
 class RecordLike(Protocol):
@@ -51,6 +64,11 @@ class RecordLike(Protocol):
         """The record's place in its partition."""
         ...
 
+    @property
+    def partition(self) -> int:
+        """The partition of its topic."""
+        ...
+
 
 class Record(NamedTuple):
     """A record that comes from elsewhere: a file, or another shard."""
@@ -58,6 +76,7 @@ class Record(NamedTuple):
     value: bytes | None
     timestamp: int
     offset: int = -1
+    partition: int = -1
 
 
 class Link(NamedTuple):
@@ -68,6 +87,8 @@ class Link(NamedTuple):
     child: str
     key: OrderKey
     told: Told | None
+    meaning: int
+    """That of the relation, as its child's shard has it declared."""
 
 
 class Rejected(NamedTuple):
@@ -96,6 +117,8 @@ class Sealed:
     links: list[Link] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     misrouted: list[Misrouted] = field(default_factory=list)
+    held_bytes: int = 0
+    """The size of the events that are refused or belong elsewhere, and are kept whole until then."""
 
     def __bool__(self) -> bool:
         """Whether anything changed."""
@@ -121,6 +144,12 @@ class Shard:
         self._stored = {key: StoredEntities(s) for key, s in plan.sources.items()}
         self._timers: list[tuple[int, str, str]] = []
         self._due: dict[tuple[str, str], int] = {}
+        self._layouts = Layouts(
+            {key: s.layout for key, s in plan.sources.items()},
+            {key: {r.name: r.meaning for r in s.as_child} for key, s in plan.sources.items()},
+        )
+        self._listed: set[str] = set()
+        """The dimensions of which views know that they are full."""
         self._sealing = Sealed()
 
     # ------------------------------------------------------------------------------------------------------- records in
@@ -188,12 +217,14 @@ class Shard:
         if away:
             for entity_id, home in away.items():
                 self._sealing.misrouted += [Misrouted(stored.key, home, entity_id, r) for r in strangers[entity_id]]
+                self._sealing.held_bytes += sum(len(r.value or b"") for r in strangers[entity_id])
                 outcomes += ["misrouted"] * len(strangers[entity_id])
             events = [event for event in events if event.entity_id not in away]
         return events, outcomes
 
     def _reject(self, source: str, record: RecordLike, reason: str) -> str:
         self._sealing.rejected.append(Rejected(source, record, reason))
+        self._sealing.held_bytes += len(record.value or b"")
         return "rejected"
 
     def _away(self, entity_ids: Collection[str]) -> dict[str, int]:
@@ -202,8 +233,14 @@ class Shard:
         return {i: home for i, home in zip(entity_ids, homes, strict=True) if home != self._index}
 
     def apply_links(self, links: Iterable[Link]) -> None:
-        """Apply what children tell their parents."""
+        """Apply what children tell their parents.
+
+        Raises:
+            UnreadableRecordError: other declarations sent a link.
+        """
         for sent in links:
+            if not self._layouts.is_current(sent.relation, sent.meaning):
+                continue
             source, _, children = sent.relation.partition(".")
             stored = self._stored[source]
             recent = stored.open(sent.parent)
@@ -232,6 +269,10 @@ class Shard:
 
     def _due_until(self, now: int) -> list[tuple[str, str]]:
         due: list[tuple[str, str]] = []
+        if len(self._timers) > _FEW_TIMERS + 2 * len(self._due):
+            # Most have been replaced by others: an entity that changes often would leave one a year ahead each time.
+            self._timers = [(at, *entity) for entity, at in self._due.items()]
+            heapify(self._timers)
         while self._timers and self._timers[0][0] <= now:
             at, source, entity_id = heappop(self._timers)
             if self._due.get((source, entity_id)) == at:
@@ -271,7 +312,7 @@ class Shard:
         stored = self._stored[source]
         recent = stored.open(entity_id)
         entity = recent.entity
-        if self._forgettable(stored, entity) and self._forget_at(entity) <= self.now:
+        if self._forgettable(stored, entity) and self._has_had_its_time(entity):
             stored.forget(entity_id)
             return
         assert stored.plan.code is not None  # noqa: S101 (only sources that contribute have timers)
@@ -281,7 +322,8 @@ class Shard:
 
     def _set_timer(self, source: str, entity_id: str, entity: Any, due: int) -> None:
         if self._forgettable(self._stored[source], entity):
-            due = self._forget_at(entity)
+            forget_at = self._forget_at(entity)
+            due = forget_at if forget_at > self.now else self.now + DAY_MS
         key = source, entity_id
         if due == NEVER:
             self._due.pop(key, None)
@@ -293,6 +335,14 @@ class Shard:
     def _forgettable(stored: StoredEntities, entity: Any) -> bool:
         """Return whether only order keys are left of an entity; an implied one may go on by its children."""
         return entity.deleted and not (stored.plan.source.implied and has_children(entity.children))
+
+    def _has_had_its_time(self, entity: Any) -> bool:
+        """Return whether a deleted entity is past its retention, by T and by what the events say.
+
+        What is forgotten is lost for good, so a clock that runs ahead must not decide it: events are at most some
+        minutes ahead of the broker.
+        """
+        return self._forget_at(entity) <= min(self.now, max(self.watermarks.values(), default=0))
 
     @staticmethod
     def _forget_at(entity: Any) -> int:
@@ -310,9 +360,9 @@ class Shard:
         key = newest_key(recent.entity)
         for relation, was, is_now in zip(plan.as_child, before, after, strict=True):
             if was is not None and (is_now is None or is_now[0] != was[0]):
-                self._sealing.links.append(Link(relation.name, was[0], entity_id, key, None))
+                self._sealing.links.append(Link(relation.name, was[0], entity_id, key, None, relation.meaning))
             if is_now is not None and (repeat or is_now != was):
-                self._sealing.links.append(Link(relation.name, is_now[0], entity_id, key, is_now[1]))
+                self._sealing.links.append(Link(relation.name, is_now[0], entity_id, key, is_now[1], relation.meaning))
 
     # ------------------------------------------------------------------------------------------------------ records out
 
@@ -335,7 +385,15 @@ class Shard:
         for table in self._tables():
             if table.dirty:
                 sealed.cells += table.seal()
+        sealed.cells += self._lists()
         return sealed
+
+    def _lists(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield the values of the dimensions that have become full: the views must know what this shard may fold."""
+        for name, admitted in self.plan.admitted.items():
+            if admitted.full and name not in self._listed:
+                self._listed.add(name)
+                yield names_key(name), encode_versioned(list(admitted.values))
 
     def _tables(self) -> Iterator[CuboidCells]:
         return (table for cubes in self._cubes.values() for cube in cubes for table in cube.cuboids)
@@ -347,11 +405,16 @@ class Shard:
         key = reference_key(source, entity_id)
         if entity is None or entity.deleted or not plan.complete(entity.data):
             return key, None
-        return key, _encode({n: getattr(entity.data, attribute(n)) for n in plan.schema.names})
+        return key, encode_versioned({n: getattr(entity.data, attribute(n)) for n in plan.schema.names})
 
     def entities(self, source: str) -> Iterator[tuple[str, Any]]:
         """Yield (id, entity) of all entities of a source, as the cells of the last seal know them."""
         return self._stored[source].sealed()
+
+    @property
+    def held_bytes(self) -> int:
+        """The size of the events that the next seal hands out whole."""
+        return self._sealing.held_bytes
 
     @property
     def size(self) -> int:
@@ -369,20 +432,25 @@ class Shard:
         """Take over the committed entities, and rebuild the cells from them.
 
         Cells are a pure function of the entities and T, so they are computed anew each time; what differs from the
-        published ones (other declarations, another T) goes out with the next seal.
+        published ones (other declarations, another T) goes out with the next seal. So do the records that had another
+        layout, and the links that meant something else when the parents were sent them.
 
         Raises:
             UnreadableRecordError: an entity record is damaged or of another release.
         """
+        self._layouts.read(entities)
+        self.recall(published)
+        told_otherwise = {source: self._layouts.told_otherwise(source) for source in self._stored}
         for number, (key, value) in enumerate(entities.items()):
-            source, _, name = key.decode().partition("/")
+            source, _, name = key.decode(errors="replace").partition("/")
             stored = self._stored.get(source)
             if stored is None:
                 continue
-            entity = _decode(stored.plan, key, value)
-            stored.packed[name] = value
+            entity = self._take_over(stored, name, key, value)
             if stored.plan.code is None:
                 continue
+            if told_otherwise[source]:
+                self._tell_anew(stored, name, entity, told_otherwise[source])
             rows, due = stored.plan.code.contribute(entity, self.now, name)
             for cube, new in zip(self._cubes[source], rows, strict=True):
                 if new:
@@ -391,13 +459,52 @@ class Shard:
             if number % _RESTORE_FOLD == 0:
                 self._fold()
         self._fold()
+        self._sealing.entities += self._layouts.news()
         self._sealing.cells = self._differences(published)
+
+    def recall(self, published: Mapping[bytes, bytes]) -> None:
+        """Admit the values that the published cells name of dimensions that were full, before any entity names others.
+
+        So a restart keeps the names that are shown, and gives free those that are in no cell. Whoever restores several
+        shards has all of them recall theirs first.
+        """
+        full = {name: a for name, a in self.plan.admitted.items() if names_key(name) in published}
+        for key, value in published.items() if full else ():
+            with suppress(UnreadableRecordError):  # what is damaged is written anew
+                cuboid = self.plan.cuboids.get(cells_key(key)[0])
+                dimensions = () if cuboid is None else self.plan.limits.of(cuboid.cube, cuboid.grain)
+                for row in decode_rows(value) if full.keys() & dimensions else ():
+                    for name, part in zip(dimensions, row, strict=False):
+                        if name in full:
+                            full[name].admit(part)
+
+    def _take_over(self, stored: StoredEntities, name: str, key: bytes, value: bytes) -> Any:
+        """Return a stored entity, whose record is written anew where it has another layout."""
+        codec = stored.plan.codec
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            entity = codec.decode(value)
+            if codec.is_current(entity):
+                stored.packed[name] = value
+                return entity
+        record, entity = self._layouts.convert(stored.plan.codec, key, value)
+        stored.packed[name] = record
+        self._sealing.entities.append((key, record))
+        return entity
+
+    def _tell_anew(self, stored: StoredEntities, name: str, entity: Any, relations: Collection[str]) -> None:
+        """Send an entity's links of `relations` again."""
+        assert stored.plan.code is not None  # noqa: S101 (children contribute)
+        for relation, told in zip(stored.plan.as_child, stored.plan.code.links(entity), strict=True):
+            if told is not None and relation.name in relations:
+                key = newest_key(entity)
+                self._sealing.links.append(Link(relation.name, told[0], name, key, told[1], relation.meaning))
 
     def _differences(self, published: Mapping[bytes, bytes]) -> list[tuple[bytes, bytes | None]]:
         current = dict(record for table in self._tables() for record in table.seal())
         for source, stored in self._stored.items():
             if stored.plan.source.broadcast:
                 current.update(self._reference(source, i) for i in stored.packed)
+        current.update(self._lists())
         gone = [(k, None) for k in published if k not in current and not is_progress(k)]
         return [*gone, *((k, v) for k, v in current.items() if not self._same(k, published.get(k), v))]
 
@@ -406,33 +513,15 @@ class Shard:
         if published is None or value is None or published == value:
             return published == value
         cuboid, *_ = cells_key(key)
-        if cuboid == REFERENCE:
+        if cuboid in {REFERENCE, NAMES}:
             return False
         width = self.plan.cuboids[cuboid].width
         try:
             return decode_cells(published, width) == decode_cells(value, width)
-        except msgspec.MsgspecError:
+        except UnreadableRecordError:
             return False  # what was published is damaged, and is written anew
 
 
 _RESTORE_FOLD = 20_000
-
-
-class UnreadableRecordError(Exception):
-    """A stored record that this release cannot read."""
-
-
-def _decode(plan: SourcePlan, key: bytes, value: bytes) -> Any:
-    try:
-        entity = plan.codec.decode(value)
-    except msgspec.MsgspecError as error:
-        raise UnreadableRecordError(
-            f"entity record `{key.decode()}` cannot be read ({error}); it is damaged, or its source is declared "
-            "otherwise now: delete the entities topic and replay the sources, or bring the declaration back"
-        ) from error
-    if entity.record_version != RECORD_VERSION:
-        raise UnreadableRecordError(
-            f"entity record `{key.decode()}` has version {entity.record_version}, this release reads {RECORD_VERSION}; "
-            "run the release that wrote it, or delete the entities topic and replay the sources"
-        )
-    return entity
+_FEW_TIMERS = 1_000
+"""So many timers that were replaced may stay, and twice as many as there are entities with one."""

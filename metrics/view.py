@@ -5,22 +5,19 @@ effect. A tick re-reads only the series whose sums, period, rates, plans or labe
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-import msgspec
-
+from metrics.admitted import Counted
 from metrics.calendar import MINUTE, Window
 from metrics.currency import Rate, Rates
 from metrics.evaluate import NOW, Context, Result
 from metrics.plan import Plan, SeriesPlan
 from metrics.plans import PlanRecord, Plans
-from metrics.records import PROGRESS, REFERENCE, Rows, cells_key, cells_of, decode_rows
+from metrics.records import NAMES, PROGRESS, REFERENCE, Rows, cells_key, cells_of, decode_rows, decode_versioned
 from metrics.windows import Accumulators, Dims, RunningWindows
-
-_decode = msgspec.msgpack.Decoder().decode
 
 
 class Reading(NamedTuple):
@@ -39,12 +36,16 @@ class Progress(NamedTuple):
     written_ms: int
     watermarks: dict[str, int]
     address: str | None = None
-    """Where its worker answers over HTTP; older releases do not tell."""
+    """Where its worker answers over HTTP."""
 
     @classmethod
     def decode(cls, value: bytes) -> "Progress":
-        """Return what a record says; what other releases may say besides is left."""
-        given = _decode(value)
+        """Return what a record says.
+
+        Raises:
+            UnreadableRecordError: the record is damaged, or of another release.
+        """
+        given = decode_versioned(value)
         return cls(**{name: given[name] for name in cls._fields if name in given})
 
 
@@ -67,6 +68,12 @@ class View:
             )
             for i, c in plan.cuboids.items()
         }
+        self.admitted = {name: plan.limits.begin(name) for name in plan.admitted}
+        """The values of each open dimension that readings name: only such as no shard can have counted as `other`."""
+        self._counted = {i: self._count_as(plan.limits.of(c.cube, c.grain)) for i, c in plan.cuboids.items()}
+        self._lists: dict[str, dict[int, frozenset[Any]]] = {name: {} for name in self.admitted}
+        """By dimension, the values that each shard names for which it is full."""
+        self._relisted: set[str] = set()
         self._latest: dict[int, dict[bytes, Rows]] = defaultdict(dict)
         self._references: dict[str, dict[tuple[int, str], Mapping[str, Any]]] = {
             k: {} for k, s in plan.declarations.sources.items() if s.broadcast
@@ -78,6 +85,9 @@ class View:
         self._readers = self._index()
         self._ageing = {(i, w) for i, series in enumerate(plan.series) if series.node.ages for w in series.windows}
         """The series windows whose values change with T alone."""
+
+    def _count_as(self, dimensions: Sequence[str | None]) -> Counted:
+        return Counted([None if name is None else self.admitted[name] for name in dimensions])
 
     def _index(self) -> dict[tuple[int, Window], list[tuple[int, Window]]]:
         """Return which series windows read each (cuboid, window)."""
@@ -104,7 +114,11 @@ class View:
     # ------------------------------------------------------------------------------------------------------- records in
 
     def apply(self, shard: int, key: bytes, value: bytes | None) -> None:
-        """Take one record of a shard's partition of the cells topic; records of unknown cuboids are left."""
+        """Take one record of a shard's partition of the cells topic; records of unknown cuboids are left.
+
+        Raises:
+            UnreadableRecordError: the record is damaged, or of another release.
+        """
         parts = cells_key(key)
         kind = parts[0]
         if kind == PROGRESS:
@@ -112,6 +126,8 @@ class View:
                 self.progress[shard] = Progress.decode(value)
         elif kind == REFERENCE:
             self._refer(shard, parts[1], parts[2], value)
+        elif kind == NAMES:
+            self._list(shard, parts[1], value)
         else:
             table = self._tables.get(kind)
             if table is not None:
@@ -131,11 +147,48 @@ class View:
         for names, sums in after.items():
             old = before.pop(names, None)
             if old is None:
-                table.add(pane, names, sums)
+                self._add(table, pane, names, sums)
             elif old != sums:
-                table.add(pane, names, [a - b for a, b in zip(sums, old, strict=True)])
+                self._add(table, pane, names, [a - b for a, b in zip(sums, old, strict=True)])
         for names, old in before.items():
-            table.add(pane, names, [-b for b in old])
+            self._add(table, pane, names, [-b for b in old])
+
+    def _add(self, table: RunningWindows, pane: int, names: tuple[Any, ...], delta: Accumulators) -> None:
+        """Add to a cell, or to that of `other` where readings do not name its values."""
+        counted = self._counted[table.cuboid.id]
+        bounded = len(counted.admitted)
+        table.add(pane, (*counted[names[:bounded]], *names[bounded:]), delta)
+
+    def _list(self, shard: int, dimension: str, value: bytes | None) -> None:
+        """Take the values that a shard names, which is full: it counts all others as `other`; None when it is not."""
+        lists = self._lists.get(dimension)
+        if lists is None:
+            return
+        if value is None:
+            lists.pop(shard, None)
+        else:
+            lists[shard] = frozenset(decode_versioned(value))
+        self._relisted.add(dimension)
+
+    def _recount(self) -> None:
+        """Count the cells of the dimensions anew of which a shard has told what it names.
+
+        A value that some shard may have counted as `other` would be a part of itself: it is `other` everywhere.
+        """
+        for name in self._relisted:
+            self.admitted[name].restrict(self._lists[name].values())
+        anew = [self.admitted[name] for name in self._relisted]
+        self._relisted.clear()
+        tables = {i: t for i, t in self._tables.items() if any(a in anew for a in self._counted[i].admitted)}
+        for i, table in tables.items():
+            self._counted[i].clear()
+            table.clear()
+        for latest in self._latest.values():
+            for key, rows in latest.items():
+                i, pane, *_ = cells_key(key)
+                if i in tables:
+                    for names, sums in cells_of(rows, tables[i].cuboid.width).items():
+                        self._add(tables[i], pane, names, sums)
 
     def _refer(self, shard: int, source: str, entity_id: str, value: bytes | None) -> None:
         records = self._references.get(source)
@@ -144,13 +197,15 @@ class View:
         if value is None:
             records.pop((shard, entity_id), None)
         else:
-            records[shard, entity_id] = _decode(value)
+            records[shard, entity_id] = decode_versioned(value)
         self._references_changed = True
 
     # ------------------------------------------------------------------------------------------------------------- tick
 
     def tick(self, as_of: int) -> list[Reading]:
         """Evaluate as of T; return the readings that changed, without value and reason for a series that is no more."""
+        if self._relisted:
+            self._recount()
         for table in self._tables.values():
             table.move(as_of)
         day = self.plan.calendar.current_day(as_of)

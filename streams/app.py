@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import time
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import faust
@@ -12,19 +13,23 @@ from faust.types import TP
 from mode import CrashingSupervisor
 
 from config.settings import Settings
+from config.tls import client_context
 from metrics.plan import Plan
 from metrics.shard import Shard
 from streams.batches import RawBatch, Records, batches_of
-from streams.clock import Clock
-from streams.kafka import TransactionLostError, ssl_context
+from streams.clock import Clock, ClockPutBackError
+from streams.kafka import TransactionLostError
 from streams.owned import TRANSACTION_RECORDS, OwnedShard
-from streams.recovery import read_positions, read_tables
+from streams.rebalances import Rebalances
+from streams.recovery import Table, read_positions, read_tables
 from streams.telemetry import Telemetry
 
 BATCH_RECORDS = 1_000
 _BEHIND_RECORDS = 5_000
 _LONGEST_FLUSH_SECONDS = 4.0
 """While a shard catches up it flushes less often: larger flushes cost less, and nobody sees its readings yet."""
+_HELD_BYTES = 16 * 1024 * 1024
+"""Refused events take memory until they are written: after so much of them a flush does not wait for its time."""
 _STALE_SECONDS = 10.0
 _COLLECT_SECONDS = 2.0
 _log = structlog.get_logger(__name__)
@@ -72,7 +77,7 @@ class Shards:
             mine = {tp.partition for tp in self._astray}
             for index in set(self._owned) - mine:
                 await self._release(index)
-            await asyncio.gather(*(self._open(index) for index in sorted(mine - set(self._owned))))
+            await self._open(sorted(mine - set(self._owned)))
             for owned in self._owned.values():
                 owned.doubt()
             self._telemetry.rebalanced(len(self._owned))
@@ -81,13 +86,24 @@ class Shards:
             await self._crash(error)
             raise
 
-    async def _open(self, index: int) -> None:
+    async def _open(self, indices: Iterable[int]) -> None:
+        opened = await asyncio.gather(*(self._load(index) for index in indices))
+        for owned, tables, _ in opened:
+            owned.shard.recall(tables[self._settings.cells_topic])
+        await asyncio.gather(*(self._restore(*loaded) for loaded in opened))
+
+    async def _load(self, index: int) -> tuple[OwnedShard, Mapping[str, Table], float]:
         begun = time.monotonic()
         owned = OwnedShard(index, self._plan, self._settings, self._clock)
         await owned.open()
         topics = (self._settings.entities_topic, self._settings.cells_topic)
-        tables = await read_tables(self._settings, topics, index)
-        owned.shard.restore(*(tables[t] for t in topics))
+        return owned, await read_tables(self._settings, topics, index), begun
+
+    async def _restore(self, owned: OwnedShard, tables: Mapping[str, Table], begun: float) -> None:
+        index = owned.index
+        owned.shard.restore(tables[self._settings.entities_topic], tables[self._settings.cells_topic])
+        for table in tables.values():
+            table.clear()  # its records are the shard's now; all shards of a worker are loaded at the same time
         owned.begin_at(await read_positions(self._settings, sorted(self._topics), index))
         self._owned[index] = owned
         seconds = time.monotonic() - begun
@@ -135,7 +151,7 @@ class Shards:
         if not owned.follows(records):
             self._astray.add(tp)
             return
-        if owned.pending + len(records) > TRANSACTION_RECORDS:
+        if owned.pending + len(records) > TRANSACTION_RECORDS or owned.shard.held_bytes > _HELD_BYTES:
             await self._flush(owned)
         elif owned.pending > TRANSACTION_RECORDS // 2 and not owned.lock.locked():
             flushing = asyncio.create_task(self._flush(owned))
@@ -214,6 +230,9 @@ class Shards:
     async def _flush(self, owned: OwnedShard) -> None:
         try:
             seconds, records = await owned.flush()
+        except ClockPutBackError as error:
+            await self._crash(error)
+            raise
         except Exception as error:
             if isinstance(error, ProducerFenced | TransactionLostError):
                 self._telemetry.fenced()
@@ -248,6 +267,7 @@ def create_app(settings: Settings, plan: Plan, clock: Clock, telemetry: Telemetr
         broker=[f"kafka://{server.strip()}" for server in settings.kafka.split(",")],
         broker_credentials=_credentials(settings),
         ConsumerScheduler=batches_of(topics, BATCH_RECORDS),
+        TableManager=Rebalances,
         topic_allow_declare=False,
         topic_disable_leader=True,
         topic_partitions=settings.partitions,
@@ -258,6 +278,7 @@ def create_app(settings: Settings, plan: Plan, clock: Clock, telemetry: Telemetr
         consumer_max_fetch_size=4 * 1024 * 1024,
         broker_session_timeout=10.0,
         broker_heartbeat_interval=2.0,
+        # To join takes as long as the session of a member that is gone, and more: who asks again too early comes twice.
         broker_request_timeout=20.0,
         # Batches are never acknowledged to Faust: the transactions commit the offsets.
         stream_wait_empty=False,
@@ -280,7 +301,7 @@ def create_app(settings: Settings, plan: Plan, clock: Clock, telemetry: Telemetr
 
 def _credentials(settings: Settings) -> Any:
     secured = settings.kafka_security_protocol
-    context = ssl_context(settings) if secured.endswith("SSL") else None
+    context = client_context(settings.kafka_tls) if secured.endswith("SSL") else None
     if secured.startswith("SASL_"):
         password = settings.kafka_sasl_password
         return faust.SASLCredentials(

@@ -10,6 +10,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from config.settings import Settings
+from streams.kafka import NoBrokerAnswersError
 from streams.recovery import read_committed
 from streams.topics import partition_counts
 
@@ -110,9 +111,10 @@ async def topics_of(settings: Settings) -> Mapping[str, int]:
     """
     try:
         counts = await partition_counts(settings)
+    except NoBrokerAnswersError as error:
+        raise DeadLettersError(str(error)) from error
     except (KafkaError, OSError) as error:
-        remedy = "start it, or set `SALESPULSE_KAFKA`"
-        raise DeadLettersError(f"no kafka broker answers at `{settings.kafka}` ({error}); {remedy}") from error
+        raise DeadLettersError(f"topics at `{settings.kafka}`: {error}") from error
     if settings.dead_letters_topic not in counts:
         raise DeadLettersError(
             f"topic `{settings.dead_letters_topic}` is not at `{settings.kafka}`; run `salespulse topics create`"

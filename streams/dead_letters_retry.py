@@ -9,8 +9,10 @@ from aiokafka.errors import KafkaError
 
 from config.settings import Settings
 from streams.dead_letters import DeadLetter, DeadLettersError
-from streams.kafka import client_options
+from streams.kafka import let_go, patient_producer
 
+PATIENCE_SECONDS = 60.0
+"""How long the brokers may confirm no event at all."""
 _REQUEST_BYTES = 8 * 1024 * 1024
 
 
@@ -57,8 +59,8 @@ async def retry(settings: Settings, letters: Sequence[DeadLetter], topics: Mappi
     """
     for missing in {letter.topic for letter in letters} - topics.keys():
         raise DeadLettersError(f"topic `{missing}` is not at `{settings.kafka}`; run `salespulse topics create`")
-    producer = AIOKafkaProducer(
-        **client_options(settings),
+    producer = patient_producer(
+        settings,
         enable_idempotence=True,
         linger_ms=20,
         max_request_size=_REQUEST_BYTES,
@@ -66,13 +68,26 @@ async def retry(settings: Settings, letters: Sequence[DeadLetter], topics: Mappi
     )
     try:
         await producer.start()
-        outcomes = await asyncio.gather(*(_write(producer, letter) for letter in letters))
+        outcomes = await _write_all(producer, letters)
     except (KafkaError, OSError) as error:
         remedy = "start it, or set `SALESPULSE_KAFKA`"
         raise DeadLettersError(f"no kafka broker answers at `{settings.kafka}` ({error}); {remedy}") from error
     finally:
-        await producer.stop()
+        await let_go(producer)
     return {letter.key: outcome for letter, outcome in zip(letters, outcomes, strict=True) if outcome}
+
+
+async def _write_all(producer: AIOKafkaProducer, letters: Sequence[DeadLetter]) -> Sequence[str | None]:
+    """Write them all; give up what is left when none is confirmed for a while, as the producer itself would not."""
+    writes = [asyncio.ensure_future(_write(producer, letter)) for letter in letters]
+    done = -1
+    while done < (done := sum(write.done() for write in writes)) < len(writes):
+        await asyncio.wait(writes, timeout=PATIENCE_SECONDS)
+    for write in writes:
+        write.cancel()
+    outcomes = await asyncio.gather(*writes, return_exceptions=True)
+    silence = f"not confirmed within {PATIENCE_SECONDS:.0f} s; it may have been written, and trying again does no harm"
+    return [silence if isinstance(outcome, BaseException) else outcome for outcome in outcomes]
 
 
 async def _write(producer: AIOKafkaProducer, letter: DeadLetter) -> str | None:

@@ -15,7 +15,7 @@ from config.declarations import Kpi
 from config.parse import did_you_mean
 from metrics.plan import Plan
 from streams.commands import plan_or_exit, settings_or_exit
-from streams.series_count import ASSUMED, BUDGET, count_series
+from streams.series_count import ASSUMED, BUDGET, count_series, full_dimensions
 from streams.wording import group_title
 
 _Format = Literal["table", "json", "csv"]
@@ -44,6 +44,7 @@ class _ValuesType(click.ParamType):
 @click.option("--reps", type=click.IntRange(min=0), help=f"Number of reps; {ASSUMED['rep']} by default.")
 @click.option("--products", type=click.IntRange(min=0), help=f"Number of products; {ASSUMED['product']} by default.")
 @click.option("--values", type=_ValuesType(), multiple=True, help="Number of values of another dimension; repeatable.")
+@click.option("--full", is_flag=True, help="With --series: every open dimension has all the values that it may have.")
 @click.option("--budget", type=click.IntRange(min=1), help="With --series: end with exit code 1 if it is exceeded.")
 def kpis(  # noqa: PLR0913, PLR0917 - the options of the command
     group: str | None,
@@ -54,12 +55,14 @@ def kpis(  # noqa: PLR0913, PLR0917 - the options of the command
     reps: int | None,
     products: int | None,
     values: tuple[tuple[str, int], ...],
+    full: bool,  # noqa: FBT001 - a flag
     budget: int | None,
 ) -> None:
     """List the KPIs that are declared: key, title, group, type, unit, windows and grains.
 
     With --series, count the time series of their gauges instead, for an assumed number of teams, reps and so on. That
-    is the most there can be: what has no value has no series.
+    is the most there can be: what has no value has no series. With --full, that is the most that a sender can bring
+    about who invents names.
 
     \b
     Example:
@@ -70,10 +73,11 @@ def kpis(  # noqa: PLR0913, PLR0917 - the options of the command
     chosen = _chosen(plan, group)
     if series:
         named = {"team": teams, "rep": reps, "product": products}
-        assumed = {**{d: n for d, n in named.items() if n is not None}, **_known(plan, values)}
+        most = full_dimensions(plan) if full else {}
+        assumed = {**most, **{d: n for d, n in named.items() if n is not None}, **_known(plan, values)}
         _count(plan, chosen, assumed, form, budget)
-    elif budget is not None:
-        raise click.UsageError("--budget goes with --series")
+    elif budget is not None or full:
+        raise click.UsageError(f"{'--full' if full else '--budget'} goes with --series")
     elif form == "table":
         _show(_table(plan, chosen, language))
     else:

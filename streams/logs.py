@@ -6,8 +6,11 @@ import sys
 from typing import Any, TextIO
 
 import structlog
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 
 from config.settings import Settings
+from metrics.records import UnreadableRecordError
 
 # Faust, mode and aiokafka report every start of every inner service and every step of a rebalance at INFO.
 _CHATTY = ("aiokafka", "faust", "mode", "asyncio", "kafka")
@@ -36,7 +39,13 @@ def logging_config(settings: Settings, stream: TextIO | None = None) -> dict[str
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "filters": {"expected": {"()": ExpectedRetries}, "repeats": {"()": Repeats}},
+        "filters": {
+            "secrets": {"()": Secrets},
+            "expected": {"()": ExpectedRetries},
+            "explained": {"()": Explained},
+            "clients": {"()": ClientFaults},
+            "repeats": {"()": Repeats},
+        },
         "formatters": {
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
@@ -52,12 +61,21 @@ def logging_config(settings: Settings, stream: TextIO | None = None) -> dict[str
                 "class": "logging.StreamHandler",
                 "stream": stream,
                 "formatter": "line",
-                "filters": ["expected", "repeats"],
+                "filters": ["secrets", "expected", "explained", "clients", "repeats"],
             }
         },
         "root": {"level": settings.log_level, "handlers": ["stream"]},
         "loggers": {name: {"level": library_level} for name in _CHATTY},
     }
+
+
+class Secrets(logging.Filter):
+    """Drop what aiokafka says, at DEBUG, of how it proves who it is: with the mechanism PLAIN it is the password."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let everything pass but those requests and answers."""
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        return not any(type(argument).__name__.startswith("SaslAuthenticate") for argument in arguments)
 
 
 class ExpectedRetries(logging.Filter):
@@ -70,6 +88,28 @@ class ExpectedRetries(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Let everything pass but that warning."""
         return not (record.name == "aiokafka.producer.sender" and "NotEnoughReplicas" in record.getMessage())
+
+
+class Explained(logging.Filter):
+    """Leave out the traceback of a fault whose text says what is wrong and what helps."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let everything pass."""
+        if record.exc_info and isinstance(record.exc_info[1], UnreadableRecordError):
+            record.exc_info = None
+        return True
+
+
+class ClientFaults(logging.Filter):
+    """Drop what aiohttp says, with a traceback, of a request that is none: its client was told, with a status of 400.
+
+    Whoever reaches the port could fill the log with it otherwise.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let everything pass but those."""
+        fault = record.exc_info[1] if record.exc_info else None
+        return not isinstance(fault, HttpProcessingError | RequestPayloadError)
 
 
 class Repeats(logging.Filter):

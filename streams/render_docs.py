@@ -23,6 +23,8 @@ def kpi_reference(plan: Plan) -> str:
         reasons=REASON_WORDS,
         currency=plan.currency,
         rates=plan.declarations.defaults.fx.source,
+        limit=plan.declarations.defaults.dimension_limit,
+        limits=plan.declarations.defaults.dimension_limits.items(),
     )
     return page.rstrip() + "\n"
 

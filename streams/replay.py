@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from config.faults import one_line
 from streams.envelope import Event, format_instant, parse_instant
 from streams.replay_cells import RowError
 from streams.replay_mapping import MappingError, RowMapping, load_mapping
@@ -28,12 +29,16 @@ FORWARD_FIELDS = frozenset({"expected_close_date", "promised_on", "due_at", "tri
 _DAY_MS = 86_400_000
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 _OPS = ("put", "patch", "delete")
+_TOO_DEEP = "nested too deeply; no event has more than a few brackets in each other"
 
 Progress = Callable[[int], None]
 
 
 class ReplayError(ValueError):
     """A file, or a row of it, that cannot be read as events. Reaction: stop; what was sent before stays sent."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(one_line(text))
 
 
 def read_events(
@@ -91,7 +96,10 @@ def shift_event(event: Event, days: int) -> Event:
             " leave such events out of the file, or replay it without --shift-to"
         )
     moved = event | {"updated_at": _shift_text(event["updated_at"], days)}
-    return moved if data is None else moved | {"data": _shift(data, days)}
+    try:
+        return moved if data is None else moved | {"data": _shift(data, days)}
+    except RecursionError:
+        raise ReplayError(f"{event['type']} `{event['entity_id']}`: its data is {_TOO_DEEP}") from None
 
 
 def _shift(value: Any, days: int) -> Any:
@@ -114,8 +122,8 @@ def _shift_date(text: str, days: int) -> str:
         if _DATE.fullmatch(text):
             return (date.fromisoformat(text) + timedelta(days=days)).isoformat()
         return format_instant(parse_instant(text) + days * _DAY_MS)
-    except ValueError:
-        return text  # looks like a date and is none: not ours to change, and the worker will say so
+    except (ValueError, OverflowError):
+        return text  # no date though it looks like one, which the worker will tell; or 9999-12-31, which means never
 
 
 def _days_of(event: Event, zone: ZoneInfo) -> Iterator[date]:
@@ -133,7 +141,11 @@ def _days_of(event: Event, zone: ZoneInfo) -> Iterator[date]:
 def _local_day(text: str, zone: ZoneInfo) -> date:
     if _DATE.fullmatch(text):
         return date.fromisoformat(text)
-    return datetime.fromtimestamp(parse_instant(text) / 1000, zone).date()
+    at_ms = parse_instant(text)
+    try:
+        return datetime.fromtimestamp(at_ms / 1000, zone).date()
+    except (OverflowError, ValueError, OSError):
+        return date.fromisoformat(text[:10])  # in the first or the last year that there is
 
 
 # ---------------------------------------------------------------------------------------------------------------- files
@@ -213,9 +225,12 @@ def _json_events(path: Path, progress: Progress) -> Iterator[Event]:
         if line.strip():
             try:
                 event = _checked(decode(line))
-            except (msgspec.DecodeError, ValueError) as error:
-                text = f"the line is not JSON: {error}; mend it" if isinstance(error, msgspec.DecodeError) else error
-                raise ReplayError(f"{path}:{lines.number}: {text}") from None
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise ReplayError(f"{path}:{lines.number}: the line is not JSON: {error}; mend it") from None
+            except ValueError as error:
+                raise ReplayError(f"{path}:{lines.number}: {error}") from None
+            except RecursionError:
+                raise ReplayError(f"{path}:{lines.number}: the line is {_TOO_DEEP}") from None
             yield event
         progress(lines.read_since())
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any, TypeAlias
 
 from streams.envelope import format_instant, parse_instant
@@ -11,6 +11,9 @@ from streams.envelope import format_instant, parse_instant
 Row: TypeAlias = Mapping[str, str]
 Make: TypeAlias = Callable[[Row], Any]
 
+_MOST_DIGITS = 18
+"""Before the point, and after it; what has more is refused by the worker, too."""
+_EXACTLY = Context(prec=2 * _MOST_DIGITS + 10)
 _NOT_SLUG = re.compile(r"[^a-z0-9]+")
 
 
@@ -104,12 +107,15 @@ def _exact(found: Any) -> Decimal:
         number = Decimal("NaN")
     if not number.is_finite():
         raise RowError(f"`{found}` is not a number; write digits with a decimal point and no thousands separator")
+    exponent = number.as_tuple().exponent
+    if number.adjusted() >= _MOST_DIGITS or (isinstance(exponent, int) and exponent < -_MOST_DIGITS):
+        raise RowError(f"`{found}` has more than {_MOST_DIGITS} digits before or after the point; round it")
     return number
 
 
 def minor(exponent: int, found: Any) -> int:
     """Return a number in minor units, exactly."""
-    scaled = _exact(found).scaleb(exponent)
+    scaled = _exact(found).scaleb(exponent, _EXACTLY)
     if scaled != int(scaled):
         raise RowError(f"`{found}` has more than {exponent} decimals; round it, or set another `exponent`")
     return int(scaled)
@@ -141,10 +147,14 @@ def day(found: Any) -> str:
 
 def instant(at: time | None, zone: tzinfo, found: Any) -> str:
     """Return an instant in UTC: a date at the local time `at`, or a whole instant when there is no such time."""
-    if at is not None:
+    try:
+        if at is None:
+            return format_instant(parse_instant(str(found)))
         local = datetime.combine(date.fromisoformat(day(found)), at, zone)
         return format_instant(int(local.timestamp()) * 1000)
-    try:
-        return format_instant(parse_instant(str(found)))
+    except RowError:
+        raise
     except ValueError as error:
         raise RowError(f"{error}; for a date without a time give the rule a `time`") from None
+    except OverflowError:
+        raise RowError(f"`{found}` lies outside the years 1 to 9999 in UTC; leave it out") from None

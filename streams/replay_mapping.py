@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from datetime import UTC, time
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
+from config.document import Loc, read
+from config.faults import one_line
 from streams.envelope import Event
 from streams.replay_cells import (
     Make,
@@ -40,8 +39,6 @@ from streams.replay_cells import (
 )
 from streams.replay_rules import SOURCES, Condition, EventRule, Lookup, MappingFile, Not, Rule
 
-Loc: TypeAlias = tuple[int | str, ...]
-
 _CELL = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
@@ -49,8 +46,8 @@ class MappingError(ValueError):
     """A mapping that cannot be used; the text has one line for each fault. Reaction: stop, nothing was read."""
 
     def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+        self.faults = [one_line(fault) for fault in faults]
+        super().__init__("\n".join(self.faults))
 
 
 @dataclass(slots=True)
@@ -102,29 +99,13 @@ def load_mapping(path: Path) -> RowMapping:
 def _parse(path: Path) -> tuple[Any, dict[Loc, int]]:
     """Return the content of a YAML file and the line of every key and item."""
     try:
-        text = path.read_text(encoding="utf-8")
-        lines: dict[Loc, int] = {}
-        root = YAML(typ="safe", pure=True).compose(text)
-        if root is not None:
-            _mark(root, (), lines)
-        return YAML(typ="safe", pure=True).load(text), lines
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark is not None else 1
-        raise MappingError([f"{path}:{line}: this is not YAML: {error.problem or error.context}; mend it"]) from None
-    except (YAMLError, UnicodeDecodeError) as error:
-        raise MappingError([f"{path}:1: this is not YAML in UTF-8: {error}; mend it"]) from None
-
-
-def _mark(node: Node, loc: Loc, lines: dict[Loc, int]) -> None:
-    lines.setdefault(loc, node.start_mark.line + 1)
-    if isinstance(node, MappingNode):
-        for key, value in node.value:
-            lines[*loc, key.value] = key.start_mark.line + 1
-            _mark(value, (*loc, key.value), lines)
-    elif isinstance(node, SequenceNode):
-        for number, item in enumerate(node.value):
-            _mark(item, (*loc, number), lines)
+        document = read(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as error:
+        raise MappingError([f"{path}:1: is not UTF-8 text at byte {error.start}; save it as UTF-8"]) from None
+    if document.faults:
+        raise MappingError([str(fault) for fault in document.faults])
+    lines = {loc: line for loc, (line, _) in (document.values | document.keys).items()}
+    return document.content, lines
 
 
 def _fault(path: Path, lines: dict[Loc, int], error: dict[str, Any]) -> str:
@@ -174,7 +155,7 @@ class _Compiler:
                 header = list(reader.fieldnames or [])
                 if lookup.key in header:
                     return {row[lookup.key]: row for row in reader}
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError, csv.Error) as error:  # ValueError: no UTF-8, or a name that no file can have
             self._complain(
                 ("lookups", name, "file"),
                 f"`{lookup.file}` cannot be read: {error}; name a CSV file beside the mapping",

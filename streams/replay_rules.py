@@ -81,18 +81,18 @@ class Rule(_Model):
 
     @field_validator("time")
     @classmethod
-    def _check_time(cls, text: str) -> str:
+    def _check_time(cls, text: str | None) -> str | None:
         try:
-            time.fromisoformat(text)
+            time.fromisoformat("00:00" if text is None else text)
         except ValueError:
             raise ValueError(f'`{text}` is no time of day; write it as "10:00"') from None
         return text
 
     @field_validator("zone")
     @classmethod
-    def _check_zone(cls, name: str) -> str:
+    def _check_zone(cls, name: str | None) -> str | None:
         try:
-            ZoneInfo(name)
+            ZoneInfo("UTC" if name is None else name)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(
                 f"`{name}` is not an IANA time zone; use a name such as `Europe/Amsterdam` or `UTC`"

@@ -51,6 +51,11 @@ def count_series(plan: Plan, assumed: Mapping[str, int]) -> tuple[KpiCount, ...]
     return tuple(KpiCount(key, names[key], counts[key]) for key in names)
 
 
+def full_dimensions(plan: Plan) -> dict[str, int]:
+    """Return how many values each dimension has that is open to any value, when all of them are full."""
+    return {name: plan.limits.most(name) for name in plan.admitted}
+
+
 def label_rows(plan: Plan, series: SeriesPlan, assumed: Mapping[str, int]) -> int:
     """Return how many combinations of label values a grain has at most."""
     return prod(_values(plan, series, i, assumed) for i in range(len(series.grain)))

@@ -11,7 +11,7 @@ from streams.commands import plan_or_exit, settings_or_exit
 from streams.logs import configure_logging
 from streams.publish.publisher import Publisher
 from streams.serving import ServingError, serve_board
-from streams.view import ViewService
+from streams.view import UnreadableCellsError, ViewService
 
 
 @click.command()
@@ -41,5 +41,5 @@ def serve(port: int | None) -> None:
 
     try:
         asyncio.run(serve_board(settings, service, told, publisher.run, hook))
-    except ServingError as error:
+    except (ServingError, UnreadableCellsError) as error:
         raise click.ClickException(str(error)) from None

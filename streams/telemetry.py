@@ -10,19 +10,45 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from config.settings import Settings
+from config.tls import server_context
+from streams.contributors import PATH as ENTITIES_PATH
 from streams.web_metrics import measured
-from streams.web_parts import Health, health_routes, metrics_response, quiet_runner, require_token
+from streams.web_parts import (
+    LARGEST_BODY,
+    OPEN_PATHS,
+    Health,
+    harden,
+    health_routes,
+    metrics_response,
+    quiet_runner,
+    require_token,
+)
+from streams.web_rate import bounded_rate
 
 OUTCOMES = ("applied", "duplicate", "stale", "rejected", "misrouted", "null")
 """What becomes of a record."""
 _FLUSH_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
+def clock_steps_counter(registry: CollectorRegistry) -> Counter:
+    """Return where a process counts the steps back of its host's clock."""
+    return Counter(
+        "salespulse_clock_steps",
+        "How often the clock was put back by more than is waited out, so that T had to follow it.",
+        registry=registry,
+    )
+
+
 class Telemetry(Collector):
     """The worker's own metrics, in a registry of their own: several workers can live in one process."""
 
-    def __init__(self, sources: Iterable[str] = ()) -> None:
-        """Register everything, the counters of `sources` at 0: a series' first value is no increase to Prometheus."""
+    def __init__(self, sources: Iterable[str] = (), clock_steps: int = 0) -> None:
+        """Register everything, the counters of `sources` at 0: a series' first value is no increase to Prometheus.
+
+        Args:
+            sources: the keys of the sources.
+            clock_steps: how often this process has begun anew because the clock was put back.
+        """
         disable_created_metrics()  # type: ignore[no-untyped-call] # gauges that repeat when the process began
         self.registry = registry = CollectorRegistry()
         self._events = Counter(
@@ -76,6 +102,8 @@ class Telemetry(Collector):
             registry=registry,
         )
         self._shards = Gauge("salespulse_shards", "Shards that this worker owns.", registry=registry)
+        self.clock_steps = clock_steps
+        clock_steps_counter(registry).inc(clock_steps)
         self._flushed_at: dict[int, float] = {}
         for source in sources:
             self._dead_letters.labels(source)
@@ -147,10 +175,18 @@ def worker_app(
     async def metrics(request: web.Request) -> web.StreamResponse:
         return metrics_response(request, telemetry.registry)
 
-    app = web.Application(middlewares=[measured(telemetry.registry), require_token(settings.http_token)])
+    app = web.Application(
+        middlewares=[
+            measured(telemetry.registry),
+            bounded_rate(settings.http_rate, OPEN_PATHS),
+            require_token(settings.http_token, signed_path=ENTITIES_PATH),
+        ],
+        client_max_size=LARGEST_BODY,
+    )
+    app.on_response_prepare.append(harden)
     app.router.add_get("/metrics", metrics)
     if entities is not None:
-        app.router.add_get("/entities", entities)
+        app.router.add_get(ENTITIES_PATH, entities)
     health_routes(app, health)
     return app
 
@@ -162,4 +198,5 @@ async def worker_web(settings: Settings, telemetry: Telemetry, health: Health, e
         OSError: the port cannot be listened on.
     """
     app = worker_app(settings, telemetry, health, entities)
-    return await quiet_runner(app, settings.http_host, settings.worker_http_port)
+    tls = server_context(settings.http_tls)
+    return await quiet_runner(app, settings.http_host, settings.worker_http_port, tls)

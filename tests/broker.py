@@ -319,7 +319,7 @@ class _Java:
                 stderr=log,
                 cwd=self._folder,
                 start_new_session=True,  # Ctrl-C is for us; we end it when we are done
-                preexec_fn=_dies_with(os.getpid()),  # noqa: PLW1509 - the child only makes one system call
+                preexec_fn=dies_with(os.getpid()),  # noqa: PLW1509 - the child only makes one system call
             )
 
     def _wait(self, process: subprocess.Popen[bytes], told: int) -> None:
@@ -367,7 +367,7 @@ def free_port() -> int:
     raise NoBrokerError("no free port between 20000 and 31999; end some servers")
 
 
-def _dies_with(parent: int) -> Callable[[], None] | None:
+def dies_with(parent: int) -> Callable[[], None] | None:
     """Return what makes a child die with its parent, however that ends; Linux only."""
     if sys.platform != "linux":
         return None

@@ -20,7 +20,7 @@ def error_response(status: int, text: str, **headers: str) -> web.Response:
 
 
 @web.middleware
-async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
+async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:  # noqa: PLR0911 - a table
     """Turn whatever goes wrong into ``{"error": …}``; what nobody expected is logged, and told without the inside."""
     try:
         return await handler(request)
@@ -31,6 +31,10 @@ async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamRe
         return error_response(405, f"method {error.method} is not allowed here; use {allowed}", Allow=allowed)
     except web.HTTPNotFound:
         return error_response(404, f"there is no `{request.path}`; the API is described at /api/v1/openapi.json")
+    except web.RequestPayloadError as error:
+        return error_response(
+            400, f"the body cannot be read: {' '.join(str(error).split())}; send what its headers say"
+        )
     except web.HTTPException as error:
         if error.status < 400:  # noqa: PLR2004 - a redirection is no error
             raise

@@ -6,7 +6,8 @@ from config.settings import Settings
 from metrics.plan import Plan
 from streams.schemas.examples import Examples
 from streams.schemas.forms import CONTRACT_VERSION, FINGERPRINT, SERIES_KEY, JsonSchema
-from streams.topics import Topic, declared_topics, inputs_of
+from streams.topic import Topic
+from streams.topics import declared_topics, inputs_of
 
 _ABOUT = """\
 Events come in on one topic for each event type; readings go out on `{kpis}`, alerts on `{alerts}`, and refused events

@@ -10,7 +10,7 @@ from operator import ge, gt, le, lt
 from typing import Any
 
 from config.declarations import Condition, FieldType, RequiredWhen, Scalar, Source
-from metrics.events import MAX_AMOUNT_MINOR
+from metrics.events import MAX_AMOUNT_MINOR, MOST_TIMES
 from metrics.plan import Plan
 from streams.drafts import Draft, Samples, complete, event_of
 from streams.envelope import Event
@@ -21,7 +21,8 @@ _MAX_TEXT = 1024
 _MAX_INTEGER = 2**53
 _MAX_DECIMAL = 10**18
 _MAX_VERSION = 2**63 - 1
-_ID: JsonSchema = {"type": "string", "minLength": 1, "maxLength": 256}
+_MAX_ID = 256
+_ID: JsonSchema = {"type": "string", "minLength": 1, "maxLength": _MAX_ID}
 _NULL: JsonSchema = {"type": "null"}
 _THERE: JsonSchema = {"not": _NULL}
 
@@ -179,6 +180,8 @@ _TYPES: Mapping[str, Callable[[FieldType], JsonSchema]] = {
     "times": lambda _: {
         "description": "Instants by name.",
         "type": "object",
+        "propertyNames": {"minLength": 1, "maxLength": _MAX_ID},
+        "maxProperties": MOST_TIMES,
         "additionalProperties": _or_null(INSTANT),
     },
 }

@@ -129,7 +129,10 @@ def dead_letter_schema(sources: Sequence[str]) -> JsonSchema:
             "partition": {**_COUNT, "description": "Its partition there."},
             "offset": {**_COUNT, "description": "Its offset there."},
             "written_ms": {"type": "integer", "description": "The time of that record, in ms since the epoch."},
-            "event": {"type": "string", "description": "The event as text; bytes that are no UTF-8 as `\\xff`."},
+            "event": {
+                "type": "string",
+                "description": "The event as text, of a large one the beginning; bytes that are no UTF-8 as `\\xff`.",
+            },
             "event_base64": {"type": "string", "contentEncoding": "base64", "description": "The event byte by byte."},
         },
         "required": ["reason", "type", "topic", "partition", "offset", "written_ms", "event", "event_base64"],

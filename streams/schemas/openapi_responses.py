@@ -22,7 +22,7 @@ def json_answer(schema: JsonSchema, example: Any = None, *, text: str = "", tagg
 
 def answers(good: dict[str, Any], *others: str) -> dict[str, Any]:
     """Return the answers of a path: the good one, what may happen everywhere, and `others` by their status."""
-    statuses = sorted({"400", "401", "500", *others})
+    statuses = sorted({"400", "401", "429", "500", *others})
     return {"200": good, **{status: {"$ref": f"#/components/responses/{status}"} for status in statuses}}
 
 
@@ -37,6 +37,10 @@ _ERRORS = {
     ),
     "401": ("A token is needed.", "a token is needed; send `Authorization: Bearer <SALESPULSE_HTTP_TOKEN>`"),
     "404": ("There is no such KPI.", "kpi `x` is not declared; see /api/v1/kpis for those that are"),
+    "429": (
+        "The client asks too often; `Retry-After` says when to come back.",
+        "more than 100 requests a second; ask again after the seconds of `Retry-After`",
+    ),
     "500": ("The service failed.", "something went wrong on this side; the log of the service says what"),
     "503": ("It cannot be answered now; try again later.", "1000 clients listen already; try again later"),
 }

@@ -221,6 +221,10 @@ STATES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"loading the history of (\d+) days: (\d+)%"), r"de geschiedenis van \1 dagen wordt geladen: \2 %"),
     (re.compile(r"reading the cells: (\d+)%"), r"de cellen worden gelezen: \1 %"),
     (re.compile(r"the last evaluation was (\d+) s ago"), r"de laatste berekening was \1 s geleden"),
+    (
+        re.compile(r"the clock was put back by (\d+) s; start the demo again"),
+        r"de klok is \1 s teruggezet; start de demo opnieuw",
+    ),
     (re.compile(r"waiting for a kafka broker at `(.*)`"), r"er wordt gewacht op een Kafka-broker op `\1`"),
     (
         re.compile(r"topic `(.*)` is not there yet; run `(.*)`"),
@@ -231,8 +235,18 @@ STATES: tuple[tuple[re.Pattern[str], str], ...] = (
         r"nog geen worker heeft gemeld over shard \1; start `\2`",
     ),
     (
-        re.compile(r"no worker has reported on shards? ([\d, ]+) for (\d+) s; see whether workers and broker are well"),
-        r"al \2 s heeft geen worker gemeld over shard \1; ga na of workers en broker werken",
+        re.compile(
+            r"no worker has reported on shards? ([\d, ]+) for (\d+) s by this host's clock;"
+            r" see whether workers and broker are well, and the clocks right"
+        ),
+        (
+            r"al \2 s, volgens de klok hier, heeft geen worker gemeld over shard \1;"
+            r" ga na of workers en broker werken en of de klokken gelijk lopen"
+        ),
+    ),
+    (
+        re.compile(r"the clock of the worker of shards? ([\d, ]+) is (\d+) s ahead of this host's; set both right"),
+        r"de klok van de worker van shard \1 loopt \2 s voor op die van deze host; zet beide gelijk",
     ),
 )
 """What boards say when they are not ready, and the same in Dutch."""

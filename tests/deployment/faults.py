@@ -57,7 +57,7 @@ def _write_faults(service: Service, image: Image | None) -> Iterator[str]:
         return
     writable = {*service.writable, *(image.volumes if image else ())}
     written = [match[1] for text in service.command if (match := _WRITES.match(text))]
-    for path in [*written, *([image.folder] if image else [])]:
+    for path in [*written, *(image.written if image else ())]:
         if not any(PurePosixPath(path).is_relative_to(target) for target in writable):
             yield f"service `{service.name}`: writes to `{path}` on a read-only root; mount a volume or tmpfs there"
 

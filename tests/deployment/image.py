@@ -20,6 +20,13 @@ class Image:
     environment: Mapping[str, str] = field(default_factory=lambda: {"PATH": _PATH})
     volumes: tuple[str, ...] = ()
     """Where the image itself asks for a volume: writable, whatever the root is."""
+    writes: tuple[str, ...] = ()
+    """Where its programs write, if that is not the folder that they are started in."""
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The folders that must be writable."""
+        return self.writes or (self.folder,)
 
 
 _BUSYBOX = frozenset({"wget"})
@@ -30,11 +37,12 @@ PULLED = {
         "/",
         frozenset({"/bin/sh", "/opt/kafka/bin/kafka-broker-api-versions.sh"}),
         volumes=("/etc/kafka/secrets", "/var/lib/kafka/data", "/mnt/shared/config"),
+        writes=("/opt/kafka/config", "/opt/kafka/logs", "/tmp", "/var/lib/kafka/data"),  # noqa: S108 - its tmpfs
     ),
     "redis": Image((), "/data", frozenset({"redis-cli"}), volumes=("/data",)),
     "prom/prometheus": Image(("prometheus",), "/prometheus", _BUSYBOX, volumes=("/prometheus",)),
     "prom/alertmanager": Image(("alertmanager",), "/alertmanager", _BUSYBOX, volumes=("/alertmanager",)),
-    "grafana/grafana": Image(("/run.sh",), "/usr/share/grafana", _BUSYBOX),
+    "grafana/grafana": Image(("/run.sh",), "/usr/share/grafana", _BUSYBOX, writes=("/var/lib/grafana", "/tmp")),  # noqa: S108
 }
 """The images of others, by the name without the tag; from their own build files."""
 

@@ -82,7 +82,7 @@ class Service:
             command=_words(name, spec.get("command", [])),
             environment={key: _text(value) for key, value in spec.get("environment", {}).items()},
             mounts=tuple(_mount(name, volume) for volume in spec.get("volumes", [])),
-            tmpfs=tuple(spec.get("tmpfs", [])),
+            tmpfs=tuple(path.partition(":")[0] for path in spec.get("tmpfs", [])),
             ports=tuple(_port(name, port) for port in spec.get("ports", [])),
             depends_on={other: how["condition"] for other, how in spec.get("depends_on", {}).items()},
             healthcheck=_health(name, spec.get("healthcheck", {})),

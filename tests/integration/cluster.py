@@ -20,10 +20,13 @@ from aiohttp import ClientError, ClientSession
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError
+from pydantic import SecretStr
 
 from config.load import load
 from config.settings import Settings
+from config.tls import TlsFiles, client_context
 from metrics.plan import Plan, compile_plan
+from metrics.records import LAYOUT_PREFIX
 from metrics.shard import Record, Shard
 from metrics.view import View
 from streams.kafka import client_options
@@ -49,7 +52,18 @@ def environment_of(settings: Settings) -> dict[str, str]:
         "SALESPULSE_CURRENCY": settings.currency,
         "SALESPULSE_CATALOGUE": os.pathsep.join(map(str, settings.catalogue)),
         "SALESPULSE_GROUPS_OFF": ",".join(settings.groups_off),
-        "SALESPULSE_REDIS_URL": settings.redis_url.get_secret_value() if settings.redis_url else "",
+        **_secured(settings),
+    }
+
+
+def _secured(settings: Settings) -> dict[str, str]:
+    """Return the settings that have to do with security, those that are set; secrets as they are."""
+    names = [n for n in Settings.model_fields if n.startswith("kafka_s") or "_ssl_" in n]
+    found = {name: getattr(settings, name) for name in (*names, "redis_url", "http_token", "http_rate")}
+    return {
+        f"SALESPULSE_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+        for name, value in found.items()
+        if value is not None
     }
 
 
@@ -63,7 +77,10 @@ class _Process:
         """Start it with the environment that `settings` stand for."""
         self.port = free_port()
         self.log = log
-        self.address = f"http://127.0.0.1:{self.port}"
+        self.address = f"{settings.http_scheme}://127.0.0.1:{self.port}"
+        self._tls = client_context(TlsFiles(settings.http_ssl_cafile, None, None))
+        token = settings.http_token
+        self._headers = {"Authorization": f"Bearer {token.get_secret_value()}"} if token else {}
         environment = {**environment_of(settings), self.port_variable: str(self.port), **more}
         with log.open("ab") as output:
             self.process = subprocess.Popen(
@@ -77,7 +94,10 @@ class _Process:
     async def get(self, path: str) -> tuple[int, str]:
         """Return status and body of one of its pages; (0, "") while it does not answer."""
         try:
-            async with ClientSession() as session, session.get(f"{self.address}{path}") as response:
+            async with (
+                ClientSession(headers=self._headers) as session,
+                session.get(f"{self.address}{path}", ssl=self._tls) as response,
+            ):
                 return response.status, await response.text()
         except ClientError:
             return 0, ""
@@ -289,11 +309,13 @@ async def committed_view(settings: Settings, as_of: int) -> View:
 
 async def committed_entities(settings: Settings) -> int:
     """Count the committed entities of all shards."""
-    sizes = [
-        len((await read_tables(settings, [settings.entities_topic], p))[settings.entities_topic])
-        for p in range(settings.partitions)
-    ]
-    return sum(sizes)
+    return sum([len(await stored_entities(settings, p)) for p in range(settings.partitions)])
+
+
+async def stored_entities(settings: Settings, partition: int) -> dict[bytes, bytes]:
+    """Read the committed entities of a shard."""
+    records = (await read_tables(settings, [settings.entities_topic], partition))[settings.entities_topic]
+    return {key: value for key, value in records.items() if not key.startswith(LAYOUT_PREFIX)}
 
 
 async def totals_equal(settings: Settings, events: Iterable[Mapping[str, Any]], as_of: int) -> None:

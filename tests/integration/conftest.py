@@ -54,7 +54,7 @@ def _had(*, private: bool) -> Broker:
     try:
         return Broker(private=private)
     except NoBrokerError as error:
-        _do_without(error)
+        do_without(error)
 
 
 def _start(broker: Broker) -> None:
@@ -62,10 +62,10 @@ def _start(broker: Broker) -> None:
         broker.start()
     except NoBrokerError as error:
         broker.close()
-        _do_without(error)
+        do_without(error)
 
 
-def _do_without(error: NoBrokerError) -> NoReturn:
+def do_without(error: NoBrokerError) -> NoReturn:
     """Skip here, but fail in CI, where a skip would pass for a success."""
     if os.environ.get("CI"):
         pytest.fail(str(error))

@@ -162,6 +162,21 @@ async def test_a_view_without_workers_does_not_take_the_topic_back_in_time(
     assert table.readings[REVENUE]["value"] == "17629.63"
 
 
+async def test_what_another_release_wrote_is_replaced_under_the_next_revision(settings: Settings, board: Board) -> None:
+    producer = AIOKafkaProducer(**client_options(settings))
+    await producer.start()
+    other = b'{"kpi": ["revenue"], "shape": "of another release", "revision": 7}'
+    await producer.send_and_wait(settings.kpis_topic, other, REVENUE.encode())
+    await producer.stop()
+
+    async with publishing(settings, board):
+        await asyncio.sleep(2)
+    async with following(settings) as table:
+        await until(table, board)
+
+    assert (table.readings[REVENUE]["value"], table.readings[REVENUE]["revision"]) == ("17629.63", 8)
+
+
 async def test_a_record_that_cannot_be_read_is_replaced(settings: Settings, board: Board) -> None:
     producer = AIOKafkaProducer(**client_options(settings))
     await producer.start()

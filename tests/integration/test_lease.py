@@ -6,8 +6,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 import streams.publish.lease
+from config.settings import Settings
 from streams.publish.lease import LEASE_SECONDS, Lease
 from streams.publish.redis_client import redis_client
 from tests.integration.cluster import RedisServer
@@ -25,7 +27,7 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 @asynccontextmanager
 async def keeping(server: RedisServer) -> AsyncIterator[Lease]:
     """Have a view of its own keep the lease; it gives it back at the end."""
-    redis = redis_client(server.url, 1.0)
+    redis = redis_client(Settings(redis_url=SecretStr(server.url)), 1.0)
     lease = Lease(redis, NAME)
     task = asyncio.ensure_future(lease.keep())
     try:

@@ -27,7 +27,7 @@ def address(tmp_path: Path) -> Iterator[str]:
     with (tmp_path / "demo.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "streams.cli", "demo", "--days", "10", "--port", str(port)],
-            cwd=ROOT, env=environment_of(Settings()), stdout=log, stderr=log,
+            cwd=ROOT, env=environment_of(Settings(http_rate=0)), stdout=log, stderr=log,
         )  # fmt: skip
     found = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + 60

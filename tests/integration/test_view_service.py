@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import aiohttp
-import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
@@ -19,7 +18,7 @@ from config.settings import Settings
 from metrics.calendar import Window, parse_instant
 from metrics.embedded import Embedded
 from metrics.plan import Plan, compile_plan
-from metrics.records import PROGRESS_KEY
+from metrics.records import PROGRESS_KEY, encode_versioned
 from metrics.view import Reading, View
 from streams.clock import clock_from, wall_clock
 from streams.envelope import format_instant
@@ -67,7 +66,7 @@ class Recorded:
 
     def progress(self, written_ms: int | None = None) -> list[CellRecord]:
         at = {"as_of": self.as_of, "written_ms": wall_clock() if written_ms is None else written_ms, "watermarks": {}}
-        return [(i, PROGRESS_KEY, msgspec.msgpack.encode(at)) for i in range(self._shards)]
+        return [(i, PROGRESS_KEY, encode_versioned(at)) for i in range(self._shards)]
 
     def readings(self) -> list[Reading]:
         self._embedded.tick(self.as_of)
@@ -131,7 +130,7 @@ async def running(service: ViewService) -> AsyncIterator[ViewService]:
 @asynccontextmanager
 async def heartbeat(settings: Settings, cells: Recorded) -> AsyncIterator[None]:
     """Send signs of life; while the broker is away they wait, or are lost, and go on."""
-    producer = AIOKafkaProducer(**client_options(settings), request_timeout_ms=5_000)
+    producer = AIOKafkaProducer(**client_options(settings))
     await producer.start()
 
     async def beat() -> None:

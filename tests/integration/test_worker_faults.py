@@ -28,6 +28,7 @@ from tests.integration.cluster import (
     make_topics,
     plan_of,
     produce,
+    stored_entities,
     totals_equal,
     wait_until_applied,
 )
@@ -255,8 +256,7 @@ async def test_an_event_of_another_partitioner_is_forwarded_to_its_home(settings
         await wait_until_applied(settings)
     finally:
         worker.close()
-    tables = [await read_tables(settings, [settings.entities_topic], p) for p in range(settings.partitions)]
-    assert [list(t[settings.entities_topic]) for t in tables] == [
+    assert [list(await stored_entities(settings, p)) for p in range(settings.partitions)] == [
         [b"lead/L1"] if p == home else [] for p in range(settings.partitions)
     ]
 

@@ -57,6 +57,8 @@ def test_nothing_is_wrong_with_the_file(shell: dict[str, str]) -> None:
             "dashboards/Sales/wall.json",
             "`/etc/grafana/dashboards/Sales/wall.json` is not",
         ),
+        (", /opt/kafka/logs]", "]", "service `kafka`: writes to `/opt/kafka/logs` on a read-only root"),
+        ("- grafana-data:/var/lib/grafana", "- grafana-data:/data", "`grafana`: writes to `/var/lib/grafana` on"),
         ("--storage.path=/alertmanager", "--storage.path=/data", "writes to `/data` on a read-only root"),
         ("  tmpfs: [/tmp]", "  tmpfs: [/run]", "service `worker`: writes to `/tmp` on a read-only root"),
         ('["127.0.0.1:9093:9093"]', '["9093:9093"]', "port 9093 is open to the network"),

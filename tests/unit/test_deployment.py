@@ -70,6 +70,16 @@ def test_every_service_comes_back_without_privileges(service: tuple[str, Json]) 
     assert spec["security_opt"] == ["no-new-privileges:true"]
 
 
+def test_every_service_runs_on_a_read_only_root_and_not_as_root(service: tuple[str, Json]) -> None:
+    """Those built here are the user of the Dockerfile; the others are named, whatever their image says."""
+    name, spec = service
+    assert spec["read_only"] is True
+    assert any(path.partition(":")[0] == "/tmp" for path in spec["tmpfs"])  # noqa: S108 - what is mounted there
+    assert not spec.get("privileged")
+    assert {"cap_add", "pid", "network_mode", "devices"} & spec.keys() == set()
+    assert name in OURS or str(spec["user"]) not in {"root", "0", ""}
+
+
 def test_a_dependency_is_waited_for_as_far_as_it_goes(service: tuple[str, Json]) -> None:
     for name, dependency in service[1].get("depends_on", {}).items():
         expected = "service_completed_successfully" if name in ONE_SHOT else "service_healthy"

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
@@ -10,6 +11,7 @@ from playwright.async_api import Page, expect
 from streams.feed import Feed
 from tests.integration.wall.conftest import Served, Visit, figure
 from tests.unit.streams.boards import Board
+from tests.unit.streams.test_label_values import HARMFUL
 
 PHONE = (390, 844)
 
@@ -316,3 +318,18 @@ async def test_nobody_is_shut_out(visit: Visit, full_board: Board, scheme: str, 
 async def violations(page: Page) -> str:
     results = await Axe().run(page)
     return "" if results.violations_count == 0 else str(results.generate_report())
+
+
+async def test_names_that_would_run_something_are_only_names(visit: Visit, served: Served) -> None:
+    for number, name in enumerate(HARMFUL):
+        served.board.win(f"h{number}", 1_000_00, name)
+    served.board.tick()
+    page = await visit.open()
+    options = await page.get_by_label("Team").locator("option").evaluate_all("all => all.map(one => one.value)")
+    names = [name for name in HARMFUL if "\r" not in name]  # HTML itself makes a line feed of it
+    assert set(names) <= set(options)
+    for name in names:
+        await page.get_by_label("Team").select_option(value=name)
+        await expect(figure(page, "revenue")).to_have_text("€ 1,000")
+    await visit.open(f"/kpi/revenue?window=mtd&lang=en&team={quote(HARMFUL[0], safe='')}")
+    assert await page.locator("img, script:not([src])").count() == 0

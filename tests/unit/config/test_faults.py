@@ -386,3 +386,12 @@ def test_a_circle_is_no_reason_to_look_for_ever(tmp_path: Path) -> None:
     assert [fault for fault in found if "circle" in fault] == [
         "0.yaml:2:10: kpi `x`: its inputs go round in a circle, `x` → `x`; take one of them out"
     ]
+
+
+def test_a_limit_is_of_a_dimension_that_some_source_has(tmp_path: Path) -> None:
+    expect(tmp_path, "defaults:\n  dimension_limits: {region: 5, §regio: 5}\n", wrong_limit("regio"))
+    assert faults_of(tmp_path, "defaults: {dimension_limit: 7, dimension_limits: {region: 5, currency: 9}}\n") == []
+
+
+def wrong_limit(name: str) -> str:
+    return f"defaults: no source has a dimension `{name}`; did you mean `region`?"

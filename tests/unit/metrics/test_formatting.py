@@ -1,6 +1,7 @@
 """Exact values become text once, half to even."""
 
 from fractions import Fraction
+from math import inf
 
 import pytest
 
@@ -70,6 +71,12 @@ def test_each_kind_of_number_has_its_places(kind: Quantity, value: Fraction, cur
 )
 def test_the_nearest_float_in_major_units(kind: Quantity, value: Fraction, currency: str, number: float) -> None:
     assert kind.number(value, currency) == number
+
+
+@pytest.mark.parametrize("kind", [Quantity("money", is_sum=True), Quantity("none", is_sum=False)])
+def test_a_value_that_is_greater_than_any_float_is_infinite(kind: Quantity) -> None:
+    assert kind.number(Fraction(10**400), "EUR") == inf
+    assert kind.number(Fraction(-(10**400)), "EUR") == -inf
 
 
 def test_the_places_follow_the_series(plan: Plan) -> None:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from functools import cache
 from zoneinfo import ZoneInfo
 
-import msgspec
 import pytest
 
 from metrics.calendar import DAY, MINUTE, MINUTE_MS, Window, parse_instant
@@ -12,7 +11,7 @@ from metrics.embedded import Embedded
 from metrics.evaluate import NOW, Result
 from metrics.history import NotKeptError, Past, compare, read, trend
 from metrics.plan import SeriesPlan
-from metrics.records import PROGRESS_KEY
+from metrics.records import PROGRESS_KEY, encode_versioned
 from metrics.view import View
 from streams.simulate.organisation import Organisation
 from tests.unit.metrics.samples import NOON, event, plan, result, series, told
@@ -305,5 +304,5 @@ def test_before_the_first_tick_there_is_nothing() -> None:
 def test_what_a_shard_ahead_of_the_view_has_dropped_is_not_kept() -> None:
     view = shop()
     ahead = {"as_of": NOON + 10 * MINUTE_MS, "written_ms": NOON, "watermarks": {}}
-    view.apply(0, PROGRESS_KEY, msgspec.msgpack.encode(ahead))
+    view.apply(0, PROGRESS_KEY, encode_versioned(ahead))
     assert "only what is from 2026-06-09T11:10:00+02:00 on is kept" in refusal(view, "revenue", "24h", NOON - HOUR)

@@ -5,7 +5,7 @@ import pytest
 
 from metrics.calendar import Window
 from metrics.evaluate import Result
-from metrics.records import PROGRESS_KEY, reference_key
+from metrics.records import PROGRESS_KEY, encode_versioned, reference_key
 from metrics.view import Progress, View
 from tests.unit.metrics.samples import DAY, NOON, event, plan, result, series, sides, told
 
@@ -132,7 +132,7 @@ def test_the_age_of_what_waits_grows_by_itself() -> None:
 
 def test_a_sign_of_life_is_kept_by_shard() -> None:
     view = View(plan())
-    view.apply(2, PROGRESS_KEY, msgspec.msgpack.encode({"as_of": 1, "written_ms": 2, "watermarks": {"deal": 3}}))
+    view.apply(2, PROGRESS_KEY, encode_versioned({"as_of": 1, "written_ms": 2, "watermarks": {"deal": 3}}))
     view.apply(2, PROGRESS_KEY, None)
     assert view.progress == {2: Progress(1, 2, {"deal": 3})}
 
@@ -141,7 +141,7 @@ def test_what_is_unknown_is_left() -> None:
     view = View(plan())
     view.tick(NOON)
     view.apply(0, msgspec.msgpack.encode((1, 2)), msgspec.msgpack.encode([1]))
-    view.apply(0, reference_key("unheard", "of"), msgspec.msgpack.encode({}))
+    view.apply(0, reference_key("unheard", "of"), encode_versioned({}))
     view.apply(0, reference_key("plan", "p"), None)
     view.tick(NOON)
     assert view.tick(NOON) == []

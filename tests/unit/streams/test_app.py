@@ -1,13 +1,16 @@
-"""What a worker does while a rebalance is under way in the consumer's thread."""
+"""What a worker does while a rebalance is under way in the consumer's thread, and when the clock was put back."""
 
 import asyncio
 from contextlib import suppress
 from typing import Any, NoReturn
 
+import pytest
+
 from config.load import load
 from config.settings import Settings
 from metrics.plan import compile_plan
 from streams.app import Shards
+from streams.clock import ClockPutBackError
 from streams.owned import OwnedShard
 from streams.telemetry import Telemetry
 
@@ -35,6 +38,10 @@ class _App:
 
     def __init__(self) -> None:
         self.consumer = _Consumer()
+        self.crashes: list[BaseException] = []
+
+    async def crash(self, error: BaseException) -> None:
+        self.crashes.append(error)
 
 
 class _DueShard(OwnedShard):
@@ -67,3 +74,23 @@ async def test_a_partition_that_was_taken_meanwhile_has_nothing_waiting_and_ends
     assert not done
     assert app.consumer.asked
     assert owned.flushes
+
+
+async def test_a_clock_that_was_put_back_ends_the_state_and_is_no_failed_flush() -> None:
+    settings, told = Settings(flush_interval=0.01), [1_700_003_600_000]
+    plan = compile_plan(load(), settings.timezone, settings.currency)
+    app, telemetry = _App(), Telemetry()
+    shards = Shards(app, frozenset({DEALS}), plan, settings, lambda: told[0], telemetry)
+    owned = OwnedShard(0, plan, settings, lambda: told[0])
+    owned.begin_at({DEALS: 100})
+    owned.pending = 1
+    shards._owned[0] = owned  # noqa: SLF001 - as it is after a rebalance
+    told[0] -= 3_600_000
+    with pytest.raises(ClockPutBackError):
+        await shards.flush_for_ever()
+    await owned.close()
+
+    assert [type(error) for error in app.crashes] == [ClockPutBackError]
+    assert shards.failure is app.crashes[0]
+    assert not shards.ready()[0]
+    assert telemetry.registry.get_sample_value("salespulse_fenced_flushes_total") == 0

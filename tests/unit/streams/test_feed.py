@@ -133,3 +133,17 @@ async def test_waiting_ends_at_the_next_tick_and_not_before(plan: Plan) -> None:
     await asyncio.wait_for(waiting, 1)
 
     await asyncio.wait_for(told.feed.wait(30, after=1), 1)  # that tick has been already
+
+
+@pytest.mark.parametrize("steps", range(4))
+async def test_a_reader_that_is_cancelled_just_when_a_tick_comes_is_cancelled(steps: int) -> None:
+    feed = Feed()
+    waiting = asyncio.create_task(feed.wait(60))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    feed.begin_anew()  # rings
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    was_cancelled = waiting.cancel()  # False: it has ended already
+    await asyncio.wait({waiting})
+    assert waiting.cancelled() == was_cancelled

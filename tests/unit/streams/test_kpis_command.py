@@ -16,7 +16,7 @@ from metrics.exposition import ReadingsCollector, exposed_gauges
 from metrics.plan import Plan, SeriesPlan, compile_plan
 from metrics.windows import Dims
 from streams.cli import main
-from streams.series_count import ASSUMED, count_series, label_rows
+from streams.series_count import ASSUMED, count_series, full_dimensions, label_rows
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 AT = "2026-11-10T12:00:00Z"
@@ -216,3 +216,15 @@ def test_a_budget_that_is_exceeded_ends_with_1() -> None:
 
 def test_a_budget_that_is_kept_ends_with_0() -> None:
     assert run("--series", "--group", "saas", "--budget", "1000").exit_code == 0
+
+
+def test_full_dimensions_have_all_the_values_that_they_may_have(plan: Plan) -> None:
+    total = sum(count.series for count in count_series(plan, full_dimensions(plan)))
+    result = run("--series", "--full")
+
+    assert result.stdout.splitlines()[-1] == f"{total:,} series at most; the budget is 25,000"
+    assert full_dimensions(plan)["team"] == plan.limits.limit("team") + 2  # and `other`, and `unknown`
+
+
+def test_full_is_about_series() -> None:
+    assert "--full goes with --series" in run("--full").stderr

@@ -103,6 +103,9 @@ async def test_events_go_on_with_the_clock(plan: Plan) -> None:
         assert demo.ready() == (False, "the last evaluation was 124 s ago")
         await until(lambda: demo.ready()[0])
 
+        clock.now -= 60_000
+        assert demo.ready() == (False, "the clock was put back by 60 s; start the demo again")
+
     assert demo.view.as_of == START + 124_000
     assert (total(demo.view, "leads_generated", "24h") or 0) > (before or 0)
 

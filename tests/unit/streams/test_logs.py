@@ -4,9 +4,11 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from typing import Literal
 
 import pytest
 import structlog
+from aiokafka.protocol.admin import SaslAuthenticateRequest, SaslAuthenticateRequest_v0
 
 from config.settings import Settings
 from streams.logs import configure_logging
@@ -133,3 +135,18 @@ def _say(logger: str, text: str, at: float) -> None:
     record = logging.LogRecord(logger, logging.WARNING, __file__, 1, text, ("x",), None)
     record.created = at
     logging.getLogger(logger).handle(record)
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_how_a_client_proves_who_it_is_is_never_logged(log_format: Literal["console", "json"]) -> None:
+    stream = io.StringIO()
+    configure_logging(Settings(log_level="DEBUG", log_format=log_format), stream)
+
+    library = logging.getLogger("aiokafka.conn")
+    proof = SaslAuthenticateRequest(b"\0user\0hunter2").build(SaslAuthenticateRequest_v0)
+    library.debug("Request to %s:%d %d: %s", "broker", 9092, 1, proof)
+    library.debug("Request to %s:%d %d: %s", "broker", 9092, 2, "MetadataRequest")
+
+    assert "hunter2" in repr(proof)  # it would be
+    assert "hunter2" not in stream.getvalue()
+    assert "MetadataRequest" in stream.getvalue()

@@ -1,4 +1,4 @@
-"""A shard notices that records were left out before those it is given."""
+"""A shard notices that records were left out before those it is given, and that the clock was put back."""
 
 from collections.abc import AsyncIterator, Iterable
 
@@ -8,6 +8,7 @@ from aiokafka import ConsumerRecord
 from config.load import load
 from config.settings import Settings
 from metrics.plan import compile_plan
+from streams.clock import ClockPutBackError
 from streams.owned import OwnedShard
 
 DEALS = "sales.deals"
@@ -53,3 +54,13 @@ async def test_what_followed_once_is_trusted_until_the_next_doubt(owned: OwnedSh
     owned.doubt()
     assert not owned.follows(_records(range(112, 113)))
     assert owned.positions == {DEALS: 103}
+
+
+async def test_a_shard_whose_clock_was_put_back_writes_nothing_any_more() -> None:
+    settings, told = Settings(), [1_700_003_600_000]
+    owned = OwnedShard(0, compile_plan(load(), settings.timezone, settings.currency), settings, lambda: told[0])
+    told[0] -= 3_600_000
+    with pytest.raises(ClockPutBackError, match=r"put back by 3600 s, from 2023-11-14T23:13:20\+00:00"):
+        await owned.flush()
+    assert owned.shard.now == 1_700_003_600_000
+    await owned.close()

@@ -267,7 +267,7 @@ def test_a_byte_order_mark_quotes_and_empty_lines_are_fine(folder: Path) -> None
                 " found `9`; see docs/replay.md for what may stand here"
             ),
         ),
-        ("events:", "events: [", ": this is not YAML: "),
+        ("events:", "events: [", ": not YAML: "),
     ],
 )
 def test_a_broken_mapping_is_told_with_its_line(folder: Path, old: str, new: str, fault: str) -> None:
@@ -536,7 +536,7 @@ def test_a_broker_that_is_not_there_is_told(folder: Path) -> None:
     code, output = run(folder / "rows.csv", "--mapping", folder / "mapping.yaml")
     assert code == 1
     assert "no kafka broker answers at `127.0.0.1:1`" in output
-    assert "start it, or set `SALESPULSE_KAFKA` (0 events were written)" in output
+    assert "or set `SALESPULSE_KAFKA` to where it is (0 events were written)" in output
 
 
 def test_settings_that_cannot_be_used_end_with_two(folder: Path) -> None:

@@ -437,10 +437,10 @@ def test_a_broken_alert_is_invalid(changes: dict[str, Any]) -> None:
 
 
 async def test_a_dead_letter_is_valid() -> None:
-    owned = OwnedShard(2, plan(), Settings(), lambda: 0)
+    owned = OwnedShard(3, plan(), Settings(), lambda: 0)
     try:
         key, value = owned._dead_letter(  # noqa: SLF001 - what it sends, without a broker
-            Rejected("deal", Record(b'{"\xff', 1_700_000_000_000, 41), "no event")
+            Rejected("deal", Record(b'{"\xff', 1_700_000_000_000, 41, 2), "no event")
         )
     finally:
         await owned.close()

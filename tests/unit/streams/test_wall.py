@@ -365,6 +365,14 @@ def test_everything_is_said_in_dutch_too() -> None:
         ("the last evaluation was 8 s ago", "de laatste berekening was 8 s geleden", "nl"),
         ("no worker has reported on shards 0, 2 yet; start `salespulse worker`",
          "nog geen worker heeft gemeld over shard 0, 2; start `salespulse worker`", "nl"),
+        (("no worker has reported on shard 1 for 12 s by this host's clock; see whether workers and broker are well,"
+         " and the clocks right"),
+         ("al 12 s, volgens de klok hier, heeft geen worker gemeld over shard 1; ga na of workers en broker werken en"
+         " of de klokken gelijk lopen"), "nl"),
+        ("the clock of the worker of shards 0, 1 is 3600 s ahead of this host's; set both right",
+         "de klok van de worker van shard 0, 1 loopt 3600 s voor op die van deze host; zet beide gelijk", "nl"),
+        ("the clock was put back by 60 s; start the demo again",
+         "de klok is 60 s teruggezet; start de demo opnieuw", "nl"),
         ("something new", "something new", "en"),
     ],
 )  # fmt: skip
