@@ -18,6 +18,7 @@ from tests.integration.cluster import WorkerProcess, make_topics, plan_of, wait_
 
 CLOCK = "2026-11-01T12:00:00Z"
 CLOCK_MS = parse_instant(CLOCK)
+UNBOUNDED = Path(__file__).with_name("unbounded.yaml")
 _PAGE_BYTES = 4_096
 _BATCH = 5_000
 _REQUEST_BYTES = 4 * 1024 * 1024
@@ -27,6 +28,7 @@ Progress = Callable[[int], None]
 
 async def attack(settings: Settings, n: int, seed: int, folder: Path, progress: Progress = lambda _: None) -> Outcome:
     """Write `n` records to the sources while a worker reads them, and compare what it made of them."""
+    settings = settings.model_copy(update={"clock": CLOCK, "catalogue": (UNBOUNDED,)})
     outcome = Outcome(records=n)
     await make_topics(settings)
     worker = WorkerProcess(settings, folder / "worker.log")
@@ -48,6 +50,7 @@ async def attack(settings: Settings, n: int, seed: int, folder: Path, progress: 
     opened = log.count("shard opened")
     outcome.check(opened == settings.partitions, f"shards were opened {opened} times: the worker began anew")
     outcome.check("Traceback" not in log, "there is a traceback in the worker's log")
+    outcome.check_memory()
     await verify(settings, CLOCK_MS, outcome)
     return outcome
 

@@ -11,7 +11,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from tests.broker import Broker
-from tests.fuzz.attack import CLOCK, attack
+from tests.fuzz.attack import attack
 from tests.fuzz.outcome import Outcome
 from tests.integration.conftest import settings_for
 
@@ -24,7 +24,7 @@ def main(records: int, seed: int) -> None:
     console = Console()
     broker = Broker()
     broker.start()
-    settings = settings_for(broker.address).model_copy(update={"clock": CLOCK})
+    settings = settings_for(broker.address)
     try:
         with tempfile.TemporaryDirectory() as folder, Progress(console=console) as progress:
             writing = progress.add_task("records", total=records)

@@ -4,6 +4,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+_FEW_SAMPLES = 30
+"""With fewer seconds than this the worker has only just begun."""
+_GROWTH_MEBIBYTES = 16
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -40,3 +44,11 @@ class Outcome:
         third = max(1, len(busy) // 3)
         parts = {"first third": busy[:third], "second third": busy[third : 2 * third], "last third": busy[2 * third :]}
         return {name: sum(s.resident_bytes for s in part) / len(part) / 2**20 for name, part in parts.items() if part}
+
+    def check_memory(self) -> None:
+        """Take down a fault where memory went on growing: the entities are all there after the first third."""
+        if len(self.samples) < _FEW_SAMPLES:
+            return
+        means = self.memory()
+        growth = means["last third"] - means["second third"]
+        self.check(growth <= _GROWTH_MEBIBYTES, f"memory grew by {growth:.0f} MiB from the second third to the last")
