@@ -88,7 +88,7 @@ chaos: venv ## Ill-treat an installation in 30 ways, each by a seed, and compare
 
 .PHONY: fuzz
 fuzz: venv ## Feed malformed input to every reader for an hour, then a million mutated events to a worker
-	HYPOTHESIS_PROFILE=deep $(PURE) tests/fuzz
+	FUZZ_EXAMPLES=5000 $(PURE) tests/fuzz
 	$(BIN)/python -m tests.fuzz.million
 
 .PHONY: cardinality

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time, tzinfo
 from decimal import Context, Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 from streams.envelope import format_instant, parse_instant
@@ -79,6 +80,24 @@ def filled(make: Make, row: Row, name: str) -> Any:
     if found is None:
         raise RowError(f"`{name}` is empty; every event needs one")
     return found
+
+
+def filled_text(make: Make, row: Row, name: str) -> str:
+    """Make a text that must not be null."""
+    found = filled(make, row, name)
+    if not isinstance(found, str):
+        raise RowError(f"`{name}` is `{found}`; every event needs a text there")
+    return found
+
+
+@lru_cache(maxsize=4096)  # files have far fewer different instants than rows
+def checked_instant(text: str) -> str:
+    """Return the `updated_at` of an event, which only a mapping without `timestamp` can get wrong."""
+    try:
+        parse_instant(text)
+    except ValueError as error:
+        raise RowError(f"field `updated_at`: {error}") from None
+    return text
 
 
 def in_form(form: str, found: Any) -> str:

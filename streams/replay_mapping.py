@@ -23,10 +23,12 @@ from streams.replay_cells import (
     Make,
     Row,
     RowError,
+    checked_instant,
     day,
     exact,
     filled,
     filled_in,
+    filled_text,
     in_form,
     instant,
     mapped,
@@ -179,13 +181,13 @@ class _Compiler:
             event: Event = {
                 "event_id": "",
                 "type": rule.type,
-                "entity_id": filled(entity_id, row, "entity_id"),
+                "entity_id": filled_text(entity_id, row, "entity_id"),
                 "op": rule.op,
-                "updated_at": filled(updated_at, row, "updated_at"),
+                "updated_at": checked_instant(filled_text(updated_at, row, "updated_at")),
             }
             # Made of what the event says, so that a second replay repeats the first and changes nothing.
             made = f"{rule.type}:{event['entity_id']}:{event['updated_at']}"
-            event["event_id"] = made if event_id is None else filled(event_id, row, "event_id")
+            event["event_id"] = made if event_id is None else filled_text(event_id, row, "event_id")
             if version is not None:
                 event["version"] = filled(version, row, "version")
             if rule.op != "delete":

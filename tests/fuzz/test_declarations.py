@@ -43,9 +43,10 @@ def loaded(path: Path, text: str | bytes) -> Declarations | None:
         return load([path])
     except DeclarationFaults as error:
         faults = error.faults
-    assert any(fault.file == str(path) for fault in faults)
+    assert faults
     for fault in faults:
         line = str(fault)
+        assert fault.file  # that of the catalogue, where something in it no longer fits what is given
         assert line.isprintable()
         assert len(line) <= LONGEST_FAULT
         assert fault.line >= 1

@@ -3,6 +3,7 @@
 import csv
 import io
 import random
+import re
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -186,3 +187,19 @@ def test_a_spoilt_file_of_ready_made_events(folder: Path, draw: random.Random) -
     lines = [msgspec.json.encode(Extremes(draw, declarations()).event()) for _ in range(3)]
     (folder / "spoilt.jsonl").write_bytes(b"\n".join([*lines[:2], spoil(draw, lines[2])]))
     read_all(folder / "spoilt.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('updated_at: {timestamp: "{closed}"}', "updated_at: spoilt", "field `updated_at`: `spoilt` is not an instant"),
+        ('entity_id: "{id}"', "entity_id: 5", "`entity_id` is `5`; every event needs a text there"),
+        ('entity_id: "{id}"', "entity_id: [a]", "`entity_id` is `['a']`; every event needs a text there"),
+    ],
+)
+def test_what_makes_no_event_is_told(folder: Path, old: str, new: str, fault: str) -> None:
+    path = folder / "wrong.yaml"
+    path.write_text(MAPPING.replace(old, new), encoding="utf-8")
+    write(folder / "gone.csv", [["1", INSTANTS[0], "2026-11-01", "3", "Gone", "0.5", "1.234", "x1"]])
+    with pytest.raises(ReplayError, match=re.escape(fault)):
+        list(read_events([folder / "gone.csv"], path))
