@@ -65,7 +65,7 @@ lint: check ## Check style, format, types, and the declarations
 	$(BIN)/mypy
 
 # On all cores; a file stays together, because what its tests share is made once. The tests with real services mostly wait:
-# two at a time, but for those that promise a time.
+# four at a time, but for those that promise a time.
 PURE := $(BIN)/pytest -n auto --dist loadfile
 
 .PHONY: unit
@@ -75,7 +75,7 @@ unit: venv ## Run the tests that need nothing but Python
 .PHONY: test
 test: venv ## Run every test: the pure ones on all cores, then those with real services, which it starts
 	$(PURE) -m "not integration" --durations=5
-	$(BIN)/pytest -n 2 --dist loadfile -m "integration and not (alone or long)" --durations=15
+	$(BIN)/pytest -n 4 --dist loadfile -m "integration and not (alone or long)" --durations=15
 	$(BIN)/pytest -m "integration and alone and not long" --durations=5
 
 .PHONY: faults

@@ -124,6 +124,10 @@ async def let_go(producer: Any) -> None:
     await asyncio.gather(stopping, return_exceptions=True)
 
 
+class RecordTooLargeError(Exception):
+    """Kafka does not take a record. Reaction: stop with exit code 1 and show the text: it would not take it again."""
+
+
 class TransactionLostError(KafkaError):
     """A transaction ended while it was being written: another producer of its name has begun, or it took too long."""
 

@@ -11,6 +11,8 @@ from aiohttp.web import RequestPayloadError
 
 from config.settings import Settings
 from metrics.records import UnreadableRecordError
+from streams.clock import ClockPutBackError
+from streams.kafka import RecordTooLargeError
 
 # Faust, mode and aiokafka report every start of every inner service and every step of a rebalance at INFO.
 _CHATTY = ("aiokafka", "faust", "mode", "asyncio", "kafka")
@@ -90,12 +92,19 @@ class ExpectedRetries(logging.Filter):
         return not (record.name == "aiokafka.producer.sender" and "NotEnoughReplicas" in record.getMessage())
 
 
+_EXPLAINED = (UnreadableRecordError, ClockPutBackError, RecordTooLargeError)
+
+
 class Explained(logging.Filter):
-    """Leave out the traceback of a fault whose text says what is wrong and what helps."""
+    """Leave out the traceback of a fault whose text says what is wrong and what helps.
+
+    After such a fault the thread of Faust's consumer has often ended before it is told to, which is no news.
+    """
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Let everything pass."""
-        if record.exc_info and isinstance(record.exc_info[1], UnreadableRecordError):
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, _EXPLAINED) or (isinstance(error, RuntimeError) and str(error) == "Event loop is closed"):
             record.exc_info = None
         return True
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka.errors import MessageSizeTooLargeError
 
 from config.settings import Settings
 from metrics.partitions import home_partitions
@@ -20,7 +21,7 @@ from metrics.records import PROGRESS_KEY, UnreadableRecordError, encode_versione
 from metrics.shard import Link, Record, Rejected, Sealed, Shard
 from streams.clock import Clock, ClockPutBackError, is_put_back, wall_clock
 from streams.internal import decode_internal, encode_link, encode_misrouted
-from streams.kafka import send_batches, transaction, transactional_producer
+from streams.kafka import RecordTooLargeError, send_batches, transaction, transactional_producer
 
 TRANSACTION_RECORDS = 20_000
 """A transaction takes at most so many records of the sources."""
@@ -153,6 +154,7 @@ class OwnedShard:
             nothing.
             ClockPutBackError: the shard is at a T that is still to come: timers have fired and panes are gone, so this
             object's state is worth nothing either.
+            RecordTooLargeError: a record is larger than its topic takes.
         """
         async with self.lock:
             begun = time.monotonic()
@@ -164,16 +166,28 @@ class OwnedShard:
             offsets = {TopicPartition(t, self.index): o for t, o in self._next.items()} if self.pending else {}
             self.pending = 0
             written = 0
-            async with transaction(self._producer):
-                sends = []
-                async for send, count in self._send(sealed):
-                    sends.append(send)
-                    written += count
-                if offsets:
-                    await self._producer.send_offsets_to_transaction(offsets, self._settings.app_id)
-                await asyncio.gather(*sends)
+            try:
+                async with transaction(self._producer):
+                    sends = []
+                    async for send, count in self._send(sealed):
+                        sends.append(send)
+                        written += count
+                    if offsets:
+                        await self._producer.send_offsets_to_transaction(offsets, self._settings.app_id)
+                    await asyncio.gather(*sends)
+            except MessageSizeTooLargeError as error:
+                raise self._too_large(sealed) from error
             self.flushed_at = time.monotonic()
             return self.flushed_at - begun, written
+
+    def _too_large(self, sealed: Sealed) -> RecordTooLargeError:
+        """Name the largest entity: panes are written in parts, so nothing else grows without end."""
+        size, name = max(((len(value or b""), key) for key, value in sealed.entities), default=(0, b""))
+        return RecordTooLargeError(
+            f"a record is larger than its topic takes; the largest entity is `{name.decode()}` with {size:,} bytes for"
+            f" `{self._settings.entities_topic}`: raise the topic's `max.message.bytes` with kafka-configs.sh, and see why"
+            " it has so many children or patches"
+        )
 
     async def _send(self, sealed: Sealed) -> AsyncIterator[tuple[Any, int]]:
         settings = self._settings

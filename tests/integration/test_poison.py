@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from config.settings import Settings
 from metrics.partitions import home_partition
@@ -26,7 +28,7 @@ from tests.integration.cluster import (
 )
 from tests.integration.test_worker_faults import CLOCK, CLOCK_MS, GOOD, GOOD_DATA
 
-DEAL = {
+DEAL: dict[str, Any] = {
     **GOOD,
     "event_id": "won",
     "type": "deal",
@@ -152,3 +154,19 @@ async def test_a_damaged_link_stops_the_worker_and_says_where_it_stands(settings
         line = await _ends(worker)
     assert f"record {at.offset} of partition 1 of `{settings.links_topic}`: it is damaged" in line
     assert "kafka-consumer-groups.sh --reset-offsets" in line
+
+
+async def test_an_entity_that_is_larger_than_its_topic_takes_is_named(settings: Settings, tmp_path: Path) -> None:
+    await make_topics(settings)
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    await admin.start()
+    config = {"max.message.bytes": "5000", "cleanup.policy": "compact"}
+    small = ConfigResource(ConfigResourceType.TOPIC, settings.entities_topic, config)
+    await admin.alter_configs([small])
+    await admin.close()
+    lines = [{"line_id": str(i), "product_id": f"p{i}", "amount_minor": i} for i in range(500)]
+    await produce(settings, [{**DEAL, "data": {**DEAL["data"], "lines": lines}}])
+    with running(settings, tmp_path / "refused.log") as worker:
+        line = await _ends(worker)
+    assert "a record is larger than its topic takes; the largest entity is `deal/D1` with " in line
+    assert "raise the topic's `max.message.bytes`" in line
