@@ -185,8 +185,8 @@ class OwnedShard:
         size, name = max(((len(value or b""), key) for key, value in sealed.entities), default=(0, b""))
         return RecordTooLargeError(
             f"a record is larger than its topic takes; the largest entity is `{name.decode()}` with {size:,} bytes for"
-            f" `{self._settings.entities_topic}`: raise the topic's `max.message.bytes` with kafka-configs.sh, and see why"
-            " it has so many children or patches"
+            f" `{self._settings.entities_topic}`: raise the topic's `max.message.bytes` with kafka-configs.sh, and see"
+            " why it has so many children or patches"
         )
 
     async def _send(self, sealed: Sealed) -> AsyncIterator[tuple[Any, int]]:
