@@ -121,11 +121,13 @@ class Shards:
         if not astray or self._app.rebalancing:
             return
         strays = {tp: self._owned[tp.partition].positions[tp.topic] for tp in astray}
+        # From here on nothing is ignored: what is read again can be there before the call returns, and comes only once.
+        # What was on its way before is told by the shard's position: it follows, is known already, or is a gap.
+        astray.clear()
         try:
             await self._app.consumer.seek_wait(strays)
         except IllegalStateError:  # the next rebalance has begun; it ends with this anew
-            return
-        astray.difference_update(strays)
+            astray.update(strays)
 
     async def _release(self, index: int) -> None:
         await self._owned.pop(index).close()

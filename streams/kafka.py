@@ -87,10 +87,13 @@ def transactional_producer(settings: Settings, name: str, timeout_ms: int) -> An
     lookup = producer.client.coordinator_lookup
 
     async def patient_lookup(kind: Any, key: str) -> Any:
-        """Look for a coordinator; aiokafka asks again after most errors, but gives up when a connection is closed."""
+        """Look for a coordinator; aiokafka asks again after most errors.
+
+        It gives up when a connection is closed, or when there is no broker that it knows: an assertion of its own.
+        """
         try:
             return await lookup(kind, key)
-        except KafkaConnectionError as error:
+        except (KafkaConnectionError, AssertionError) as error:
             raise NodeNotReadyError(str(error)) from error
 
     producer.client.coordinator_lookup = patient_lookup

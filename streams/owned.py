@@ -21,7 +21,7 @@ from metrics.records import PROGRESS_KEY, UnreadableRecordError, encode_versione
 from metrics.shard import Link, Record, Rejected, Sealed, Shard
 from streams.clock import Clock, ClockPutBackError, is_put_back, wall_clock
 from streams.internal import decode_internal, encode_link, encode_misrouted
-from streams.kafka import RecordTooLargeError, send_batches, transaction, transactional_producer
+from streams.kafka import RecordTooLargeError, TransactionLostError, send_batches, transaction, transactional_producer
 
 TRANSACTION_RECORDS = 20_000
 """A transaction takes at most so many records of the sources."""
@@ -45,6 +45,8 @@ class OwnedShard:
         """Source records applied since the last seal."""
         self.flushed_at = time.monotonic()
         self.lock = asyncio.Lock()
+        self._lost = False
+        """Whether a flush has failed: another one would write what is no longer the difference."""
         self._settings = settings
         self._clock = clock
         self._plan = plan
@@ -157,6 +159,8 @@ class OwnedShard:
             RecordTooLargeError: a record is larger than its topic takes.
         """
         async with self.lock:
+            if self._lost:
+                raise TransactionLostError("the flush before this one failed")
             begun = time.monotonic()
             now = self._clock()
             if is_put_back(now, self.shard.now):
@@ -166,6 +170,7 @@ class OwnedShard:
             offsets = {TopicPartition(t, self.index): o for t, o in self._next.items()} if self.pending else {}
             self.pending = 0
             written = 0
+            self._lost = True
             try:
                 async with transaction(self._producer):
                     sends = []
@@ -177,6 +182,7 @@ class OwnedShard:
                     await asyncio.gather(*sends)
             except MessageSizeTooLargeError as error:
                 raise self._too_large(sealed) from error
+            self._lost = False
             self.flushed_at = time.monotonic()
             return self.flushed_at - begun, written
 

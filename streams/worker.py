@@ -79,11 +79,7 @@ def run_worker(settings: Settings, plan: Plan) -> int:
     gc.disable()  # `Shards.collect_garbage_for_ever` does it
     app, shards = create_app(settings, plan, clock_from(settings), telemetry)
     health.shards = shards
-
-    def give_up(reason: BaseException | None) -> None:
-        _give_up(shards.failure or reason, telemetry)
-
-    return _end(_run_faust(app, shards, settings, loop, give_up), telemetry)
+    return _end(_run_faust(app, shards, settings, loop, lambda reason: _give_up(reason, telemetry)), telemetry)
 
 
 def _end(failure: BaseException | None, telemetry: Telemetry) -> int:
@@ -167,7 +163,7 @@ def _run_faust(
     loop: asyncio.AbstractEventLoop,
     give_up: Callable[[BaseException | None], None],
 ) -> BaseException | None:
-    """Run the Faust worker to its end; return why it crashed, None after a clean stop.
+    """Run the Faust worker to its end; return why it crashed, None when it was told to stop.
 
     Clients wait for ever for brokers that are away, also to save and to leave the group: so `give_up` is called some
     seconds after the end has begun, in a thread of its own, with the reason if the end was a crash.
@@ -176,20 +172,23 @@ def _run_faust(
         loop=loop, redirect_stdouts=False, loglevel=settings.log_level, logging_config=logging_config(settings)
     )
 
+    def why() -> BaseException | None:
+        if worker._signal_stop_time is not None:  # noqa: SLF001 - it was told to: what failed since is read again
+            return None
+        return shards.failure or worker.crash_reason
+
     def limit_the_end() -> None:
         while not (worker.should_stop or app.should_stop):
             time.sleep(_LOOK_SECONDS)
         time.sleep(_STOP_SECONDS)
-        give_up(worker.crash_reason)
+        give_up(why())
 
     threading.Thread(target=limit_the_end, daemon=True).start()
     try:
         worker.execute_from_commandline()
     except SystemExit as stop:
-        if shards.failure is not None:
-            return shards.failure
-        if stop.code:
-            # What failed its start, such as a broker that went again since it answered, is only the error's context.
-            return worker.crash_reason or stop.__context__ or RuntimeError(f"faust ended with exit code {stop.code}")
-        return None
+        if why() is not None or not stop.code:
+            return why()
+        # What failed its start, such as a broker that went again since it answered, is only the error's context.
+        return stop.__context__ or RuntimeError(f"faust ended with exit code {stop.code}")
     return None

@@ -1,10 +1,13 @@
 """What a worker does while a rebalance is under way in the consumer's thread, and when the clock was put back."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any, NoReturn
 
 import pytest
+from aiokafka import ConsumerRecord
+from faust.types import TP
 
 from config.load import load
 from config.settings import Settings
@@ -37,7 +40,7 @@ class _App:
     rebalancing = True
 
     def __init__(self) -> None:
-        self.consumer = _Consumer()
+        self.consumer: Any = _Consumer()
         self.crashes: list[BaseException] = []
 
     async def crash(self, error: BaseException) -> None:
@@ -94,3 +97,29 @@ async def test_a_clock_that_was_put_back_ends_the_state_and_is_no_failed_flush()
     assert shards.failure is app.crashes[0]
     assert not shards.ready()[0]
     assert telemetry.registry.get_sample_value("salespulse_fenced_flushes_total") == 0
+
+
+class _QuickConsumer(_Consumer):
+    """What is read again is delivered before the call that sought it returns; and it is delivered once."""
+
+    shards: Shards
+
+    async def seek_wait(self, positions: Mapping[Any, int]) -> None:
+        for tp, offset in positions.items():
+            await self.shards.apply([ConsumerRecord(tp.topic, tp.partition, offset, 0, 0, b"d", None, 0, 0, 0, ())])
+
+
+async def test_what_is_read_again_counts_although_the_seek_is_not_over() -> None:
+    settings = Settings()
+    plan = compile_plan(load(), settings.timezone, settings.currency)
+    app = _App()
+    app.rebalancing, app.consumer = False, _QuickConsumer()
+    shards = app.consumer.shards = Shards(app, frozenset({DEALS}), plan, settings, lambda: 0, Telemetry())
+    owned = OwnedShard(0, plan, settings, lambda: 0)
+    owned.begin_at({DEALS: 100})
+    owned.doubt()
+    shards._owned[0], shards._astray = owned, {TP(DEALS, 0)}  # noqa: SLF001 - as after a rebalance
+    await shards._seek_strays()  # noqa: SLF001 - what flushing does each time
+    await owned.close()
+
+    assert owned.positions == {DEALS: 101}

@@ -1,14 +1,17 @@
 """A shard notices that records were left out before those it is given, and that the clock was put back."""
 
 from collections.abc import AsyncIterator, Iterable
+from typing import Self
 
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.errors import OutOfOrderSequenceNumber
 
 from config.load import load
 from config.settings import Settings
 from metrics.plan import compile_plan
 from streams.clock import ClockPutBackError
+from streams.kafka import TransactionLostError
 from streams.owned import OwnedShard
 
 DEALS = "sales.deals"
@@ -64,3 +67,44 @@ async def test_a_shard_whose_clock_was_put_back_writes_nothing_any_more() -> Non
         await owned.flush()
     assert owned.shard.now == 1_700_003_600_000
     await owned.close()
+
+
+class _Batch:
+    def append(self, **_: object) -> bool:
+        return True
+
+
+class _FailsOnce:
+    """A producer whose first transaction fails, as when the cluster has aborted it, and whose next one would not."""
+
+    def __init__(self) -> None:
+        self.begun = 0
+
+    def transaction(self) -> Self:
+        return self
+
+    async def __aenter__(self) -> None:
+        self.begun += 1
+
+    async def __aexit__(self, *_: object) -> None:
+        pass
+
+    def create_batch(self) -> _Batch:
+        return _Batch()
+
+    async def send_batch(self, *_: object, **__: object) -> None:
+        if self.begun == 1:
+            raise OutOfOrderSequenceNumber
+
+    async def stop(self) -> None:
+        pass
+
+
+async def test_after_a_flush_that_failed_none_commits_the_offsets_of_what_was_lost_with_it(owned: OwnedShard) -> None:
+    await owned.close()
+    producer = owned._producer = _FailsOnce()  # noqa: SLF001 - there is no broker
+    with pytest.raises(OutOfOrderSequenceNumber):
+        await owned.flush()
+    with pytest.raises(TransactionLostError, match="the flush before this one failed"):
+        await owned.flush()
+    assert producer.begun == 1

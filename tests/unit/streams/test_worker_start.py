@@ -11,6 +11,7 @@ from streams.worker import _run_faust
 class _Worker:
     crash_reason = None
     should_stop = True
+    _signal_stop_time: float | None = None
 
     def execute_from_commandline(self) -> None:
         """End as Faust does when a service cannot be started."""
@@ -19,19 +20,46 @@ class _Worker:
         raise end
 
 
+class _Told(_Worker):
+    _signal_stop_time = 1.0
+
+
 class _App:
     should_stop = True
 
+    def __init__(self, worker: _Worker) -> None:
+        self._worker = worker
+
     def Worker(self, **_: Any) -> _Worker:  # noqa: N802 - Faust's name
-        return _Worker()
+        return self._worker
 
 
 class _Shards:
-    failure = None
+    failure: BaseException | None = None
+
+
+class _FailedShards(_Shards):
+    failure = KafkaConnectionError("the last flush")
+
+
+def ended(worker: _Worker, shards: Any) -> BaseException | None:
+    loop: Any = None
+    return _run_faust(_App(worker), shards, Settings(), loop, lambda _: None)
 
 
 def test_a_broker_that_goes_again_while_faust_starts_is_what_failed() -> None:
-    shards: Any = _Shards()
-    loop: Any = None
-    failure = _run_faust(_App(), shards, Settings(), loop, lambda _: None)
+    failure = ended(_Worker(), _Shards())
     assert isinstance(failure, KafkaConnectionError)
+    assert failure.args == ("it went again",)
+
+
+def test_a_flush_that_failed_is_why_a_worker_begins_anew() -> None:
+    assert ended(_Worker(), _FailedShards()) is _FailedShards.failure
+
+
+def test_a_worker_that_was_told_to_stop_does_not_begin_anew_because_its_last_flush_failed() -> None:
+    class Ends(_Told):
+        def execute_from_commandline(self) -> None:
+            raise SystemExit(0)
+
+    assert ended(Ends(), _FailedShards()) is None
