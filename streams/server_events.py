@@ -72,8 +72,7 @@ async def write(response: web.StreamResponse, frames: bytes) -> None:
         TimeoutError: it takes nothing.
         ConnectionError: it has gone.
     """
-    async with asyncio.timeout(WRITE_SECONDS):  # `wait_for` of Python 3.11 can lose a cancellation
-        await response.write(frames)
+    await asyncio.wait_for(response.write(frames), WRITE_SECONDS)
 
 
 def frame(name: str, content: object, event_id: str | None = None) -> bytes:
