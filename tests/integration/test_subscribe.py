@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from pydantic import SecretStr
 
 from config.settings import Settings
@@ -144,7 +146,12 @@ async def _deliver(view: ServeProcess, *alerts: Json) -> None:
 
 
 async def _write_old_alert(settings: Settings, fingerprint: str) -> None:
-    """Write an alert that fires as it was told 16 minutes ago, and not again."""
+    """Write an alert that fires as it was told 16 minutes ago, and not again; the topic must let us tell the time."""
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    await admin.start()
+    config = {"cleanup.policy": "compact", "message.timestamp.type": "CreateTime"}
+    await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, settings.alerts_topic, config)])
+    await admin.close()
     alert = decode_delivery(json.dumps(delivery(firing(fingerprint))).encode()).alerts[0]
     value = encode_alert(AlertMessages(plan_of(settings)).message(alert))
     producer = AIOKafkaProducer(**client_options(settings))
