@@ -429,7 +429,12 @@ class Shard:
     # --------------------------------------------------------------------------------------------------------- recovery
 
     def restore(self, entities: Mapping[bytes, bytes], published: Mapping[bytes, bytes]) -> None:
-        """Take over the committed entities, and rebuild the cells from them.
+        """Take over the committed entities, all at once; see `restoring`."""
+        for _ in self.restoring(entities, published):
+            pass
+
+    def restoring(self, entities: Mapping[bytes, bytes], published: Mapping[bytes, bytes]) -> Iterator[None]:
+        """Take over the committed entities, and rebuild the cells from them, in steps of some tenths of a second.
 
         Cells are a pure function of the entities and T, so they are computed anew each time; what differs from the
         published ones (other declarations, another T) goes out with the next seal. So do the records that had another
@@ -458,7 +463,9 @@ class Shard:
             self._set_timer(source, name, entity, due)
             if number % _RESTORE_FOLD == 0:
                 self._fold()
+                yield
         self._fold()
+        yield
         self._sealing.entities += self._layouts.news()
         self._sealing.cells = self._differences(published)
 

@@ -101,7 +101,9 @@ class Shards:
 
     async def _restore(self, owned: OwnedShard, tables: Mapping[str, Table], begun: float) -> None:
         index = owned.index
-        owned.shard.restore(tables[self._settings.entities_topic], tables[self._settings.cells_topic])
+        topics = self._settings.entities_topic, self._settings.cells_topic
+        for _ in owned.shard.restoring(*(tables[topic] for topic in topics)):
+            await asyncio.sleep(0)  # a million entities take long: requests to the brokers must not time out meanwhile
         for table in tables.values():
             table.clear()  # its records are the shard's now; all shards of a worker are loaded at the same time
         owned.begin_at(await read_positions(self._settings, sorted(self._topics), index))
