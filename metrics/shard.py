@@ -447,7 +447,12 @@ class Shard:
         self.recall(published)
         told_otherwise = {source: self._layouts.told_otherwise(source) for source in self._stored}
         for number, (key, value) in enumerate(entities.items()):
-            source, _, name = key.decode(errors="replace").partition("/")
+            try:
+                source, _, name = key.decode().partition("/")
+            except UnicodeDecodeError as error:
+                raise UnreadableRecordError(
+                    f"entity record {key!r}: its key is damaged; write one without value under it, and start again"
+                ) from error
             stored = self._stored.get(source)
             if stored is None:
                 continue

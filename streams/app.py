@@ -51,6 +51,7 @@ class Shards:
         self._owned: dict[int, OwnedShard] = {}
         self._flushing: set[asyncio.Task[None]] = set()
         self._assigned = False
+        self._restoring = asyncio.Lock()
         self._astray: set[TP] = set()
         """Partitions whose records are ignored until they are read again from the shard's position."""
         self.failure: BaseException | None = None
@@ -102,10 +103,11 @@ class Shards:
     async def _restore(self, owned: OwnedShard, tables: Mapping[str, Table], begun: float) -> None:
         index = owned.index
         topics = self._settings.entities_topic, self._settings.cells_topic
-        for _ in owned.shard.restoring(*(tables[topic] for topic in topics)):
-            await asyncio.sleep(0)  # a million entities take long: requests to the brokers must not time out meanwhile
-        for table in tables.values():
-            table.clear()  # its records are the shard's now; all shards of a worker are loaded at the same time
+        async with self._restoring:  # one after the other: so the tables of one are gone before the next one grows
+            for _ in owned.shard.restoring(*(tables[topic] for topic in topics)):
+                await asyncio.sleep(0)  # a million entities take long: requests to the brokers must not time out
+            for table in tables.values():
+                table.clear()
         owned.begin_at(await read_positions(self._settings, sorted(self._topics), index))
         self._owned[index] = owned
         seconds = time.monotonic() - begun

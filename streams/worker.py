@@ -172,10 +172,11 @@ def _run_faust(
         loop=loop, redirect_stdouts=False, loglevel=settings.log_level, logging_config=logging_config(settings)
     )
 
+    def was_told() -> bool:
+        return worker._signal_stop_time is not None  # noqa: SLF001
+
     def why() -> BaseException | None:
-        if worker._signal_stop_time is not None:  # noqa: SLF001 - it was told to: what failed since is read again
-            return None
-        return shards.failure or worker.crash_reason
+        return None if was_told() else shards.failure or worker.crash_reason  # what failed since it was is read again
 
     def limit_the_end() -> None:
         while not (worker.should_stop or app.should_stop):
@@ -187,7 +188,7 @@ def _run_faust(
     try:
         worker.execute_from_commandline()
     except SystemExit as stop:
-        if why() is not None or not stop.code:
+        if was_told() or why() is not None or not stop.code:
             return why()
         # What failed its start, such as a broker that went again since it answered, is only the error's context.
         return stop.__context__ or RuntimeError(f"faust ended with exit code {stop.code}")

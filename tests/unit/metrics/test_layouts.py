@@ -85,6 +85,12 @@ def test_a_record_whose_values_have_other_types_is_refused() -> None:
     assert "entity record `deal/x`: it is damaged" in refusal({**entities(), b"deal/x": msgspec.msgpack.encode(parts)})
 
 
+def test_an_entity_under_a_damaged_key_is_refused_and_not_counted_under_another() -> None:
+    assert refusal({**entities(), b"deal/\xff": entities()[b"deal/x"]}) == (
+        "entity record b'deal/\\xff': its key is damaged; write one without value under it, and start again"
+    )
+
+
 def test_a_record_whose_layout_nobody_describes_is_refused() -> None:
     parts = msgspec.msgpack.decode(entities()[b"deal/x"])
     parts[1] += 1

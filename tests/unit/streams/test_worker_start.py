@@ -58,8 +58,4 @@ def test_a_flush_that_failed_is_why_a_worker_begins_anew() -> None:
 
 
 def test_a_worker_that_was_told_to_stop_does_not_begin_anew_because_its_last_flush_failed() -> None:
-    class Ends(_Told):
-        def execute_from_commandline(self) -> None:
-            raise SystemExit(0)
-
-    assert ended(Ends(), _FailedShards()) is None
+    assert ended(_Told(), _FailedShards()) is None
