@@ -37,6 +37,8 @@ class Lease:
         self._lost = asyncio.Event()
         self._lost.set()
         self._not_before = 0.0
+        self._turn = asyncio.Lock()
+        """Renewing and standing down take turns: an answer to a renewal must not undo a standing down."""
 
     @property
     def held(self) -> bool:
@@ -60,8 +62,9 @@ class Lease:
         begun = _now()
         try:
             while True:
-                if _now() >= self._not_before:
-                    await self._try(self._lock, begun)
+                async with self._turn:
+                    if _now() >= self._not_before:
+                        await self._try(self._lock, begun)
                 await asyncio.sleep(_RENEW_SECONDS)
         finally:
             await self._give_back(self._lock)
@@ -95,10 +98,11 @@ class Lease:
 
         Without Redis nothing tells whether the other one still lives: then this view never publishes again.
         """
-        self._not_before = _now() + LEASE_SECONDS
-        self._hold(held=False, why="another view publishes now")
-        if self._lock is not None:
-            await self._give_back(self._lock)
+        async with self._turn:
+            self._not_before = _now() + LEASE_SECONDS
+            self._hold(held=False, why="another view publishes now")
+            if self._lock is not None:
+                await self._give_back(self._lock)
 
     def _hold(self, *, held: bool, **why: str) -> None:
         if held != self.held:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from redis.asyncio.lock import Lock
 
 import streams.publish.lease
 from config.settings import Settings
@@ -54,6 +55,29 @@ async def test_one_holds_it_and_another_gets_what_is_given_back(server: RedisSer
             await asyncio.sleep(1)
             assert not one.held
         await soon(one, within=LEASE_SECONDS + 2)
+
+
+async def test_a_renewal_that_is_answered_late_does_not_undo_a_standing_down(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = asyncio.Event()
+    reacquire = Lock.reacquire
+
+    async def answered_late(lock: Lock) -> bool:
+        answer = await reacquire(lock)
+        asked.set()
+        await asyncio.sleep(0.2)
+        return answer
+
+    monkeypatch.setattr(Lock, "reacquire", answered_late)
+    async with keeping(server) as holder:
+        await soon(holder)
+        async with keeping(server) as other:
+            await asyncio.wait_for(asked.wait(), LEASE_SECONDS)
+            await holder.stand_down()
+            await soon(other, within=2)
+            await asyncio.sleep(0.3)  # the answer has come by now
+            assert not holder.held
 
 
 async def test_the_holder_goes_on_while_redis_is_away_and_gets_the_lease_again(server: RedisServer) -> None:
