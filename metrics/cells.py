@@ -31,6 +31,8 @@ _FEW_ROWS = 32
 
 RowKey = int | tuple[int, ...]
 """A cell within its pane: the codes of its dimension values and its hidden value; a single one needs no tuple."""
+Sums = tuple[int, ...]
+"""A cell: the sum of each measure. There can be more cells than entities, and lists take twice as much memory."""
 _PANE_AND_NUMBER = 2
 
 
@@ -154,7 +156,7 @@ class CuboidCells:
     def __init__(self, cuboid: Cuboid, codes: Codes) -> None:
         """Begin empty."""
         self.cuboid = cuboid
-        self.panes: dict[int, dict[RowKey, list[int]]] = {}
+        self.panes: dict[int, dict[RowKey, Sums]] = {}
         self.dirty: set[int] = set()
         """The panes that changed since the last seal."""
         self._parts: dict[int, int] = {}
@@ -194,8 +196,8 @@ class CuboidCells:
     def _add_sums(self, panes: Sequence[int], rows: Iterable[RowKey], sums: list[list[int]]) -> None:
         """Add sums, which come pane by pane, to the cells."""
         current = -1
-        cells: dict[RowKey, list[int]] = {}
-        for pane, row, *delta in zip(panes, rows, *sums, strict=False):
+        cells: dict[RowKey, Sums] = {}
+        for pane, row, delta in zip(panes, rows, zip(*sums, strict=True), strict=False):
             if pane != current:
                 current, cells = pane, self.panes.setdefault(pane, {})
                 self.dirty.add(pane)
@@ -203,7 +205,7 @@ class CuboidCells:
             if cell is None:
                 cells[row] = delta
                 continue
-            cell = cells[row] = list(map(add, cell, delta))
+            cell = cells[row] = tuple(map(add, cell, delta))
             if not any(cell):
                 del cells[row]
 
@@ -225,7 +227,7 @@ class CuboidCells:
             yield from ((pane_key(self.cuboid.id, pane, part), value) for part, value in enumerate(values))
         self.dirty.clear()
 
-    def _encoded(self, pane: int, cells: dict[RowKey, list[int]]) -> list[bytes | None]:
+    def _encoded(self, pane: int, cells: dict[RowKey, Sums]) -> list[bytes | None]:
         """Return a pane as one record, or as several of which none is too large to be written.
 
         A cell stays in its part while others come and go; when there must be more parts, half of the cells move.
@@ -241,11 +243,11 @@ class CuboidCells:
             self._parts[pane] = parts
         return values
 
-    def _rows(self, cells: dict[RowKey, list[int]]) -> list[list[Any]]:
+    def _rows(self, cells: dict[RowKey, Sums]) -> list[list[Any]]:
         """Return [dimension values..., hidden value, sums...] of each cell."""
         names = self._names
         if () in cells:
-            return [cells[()]]
+            return [list(cells[()])]
         if not self._numeric_hidden:
             return [
                 [names[row], *sums] if isinstance(row, int) else [*[names[c] for c in row], *sums]
@@ -257,8 +259,8 @@ class CuboidCells:
         ]
 
 
-def _shared_out(cells: dict[RowKey, list[int]], parts: int) -> list[dict[RowKey, list[int]]]:
-    shares: list[dict[RowKey, list[int]]] = [{} for _ in range(parts)]
+def _shared_out(cells: dict[RowKey, Sums], parts: int) -> list[dict[RowKey, Sums]]:
+    shares: list[dict[RowKey, Sums]] = [{} for _ in range(parts)]
     for row, sums in cells.items():
         shares[hash((row,)) % parts][row] = sums  # of a tuple: that of a number is the number, and many end in 000
     return shares

@@ -269,10 +269,6 @@ class Shard:
 
     def _due_until(self, now: int) -> list[tuple[str, str]]:
         due: list[tuple[str, str]] = []
-        if len(self._timers) > _FEW_TIMERS + 2 * len(self._due):
-            # Most have been replaced by others: an entity that changes often would leave one a year ahead each time.
-            self._timers = [(at, *entity) for entity, at in self._due.items()]
-            heapify(self._timers)
         while self._timers and self._timers[0][0] <= now:
             at, source, entity_id = heappop(self._timers)
             if self._due.get((source, entity_id)) == at:
@@ -330,6 +326,10 @@ class Shard:
         elif self._due.get(key) != due:
             self._due[key] = due
             heappush(self._timers, (due, source, entity_id))
+            if len(self._timers) > _FEW_TIMERS + 2 * len(self._due):
+                # Most have been replaced: an entity that changes often would leave one a year ahead each time.
+                self._timers = [(at, *entity) for entity, at in self._due.items()]
+                heapify(self._timers)
 
     @staticmethod
     def _forgettable(stored: StoredEntities, entity: Any) -> bool:

@@ -8,7 +8,8 @@ from typing import Any
 from metrics.contributions import Links, Rows
 from metrics.plan import SourcePlan
 
-_RECENT = 4096
+_RECENT = 1024
+"""So many entities of a source stay objects, which take two kilobytes each, in every shard."""
 
 
 @dataclass(slots=True)

@@ -10,17 +10,24 @@ _EXPLAINED = ("aiokafka.errors.", "asyncio.exceptions.CancelledError", "RuntimeE
 Every broker goes away, and libraries tell of requests that nobody waits for any more.
 """
 _BEGINS = "Traceback (most recent call last)"
+_GOES_ON = (
+    "The above exception was the direct cause of the following exception:",
+    "During handling of the above exception, another exception occurred:",
+)
 
 
-def tracebacks(log: Path) -> Iterator[str]:
-    """Yield the last line of every traceback: the exception and its text."""
-    within = False
+def tracebacks(log: Path) -> list[str]:
+    """Return the last line of every traceback: the exception and its text; those that led to it are not told."""
+    within, found = False, list[str]()
     for line in log.read_text(errors="replace").splitlines():
         if _BEGINS in line:
             within = True
         elif within and line[:1].strip():
             within = False
-            yield line
+            found.append(line)
+        elif line in _GOES_ON and found:
+            found.pop()
+    return found
 
 
 def unexplained(log: Path) -> Iterator[str]:
