@@ -43,9 +43,10 @@ def picture(title: str, unit: str, panels: Sequence[Panel]) -> str:
 def _panel(panel: Panel, top: int, last: float) -> Iterator[str]:
     most = max((y for line in panel.lines for _, y in line.points), default=1.0) or 1.0
     bottom = top + _HEIGHT
+    shown = f"{most:,.0f}" if most >= 100 else f"{most:.3g}"  # noqa: PLR2004 (three digits)
     yield f'<text x="{_LEFT}" y="{top - 8}">{escape(panel.title)}</text>'
     yield f'<path d="M{_LEFT} {top}V{bottom}H{_LEFT + _WIDTH}" fill="none" stroke="#888"/>'
-    yield f'<text x="{_LEFT - 6}" y="{top + 10}" text-anchor="end">{most:,.4g}</text>'
+    yield f'<text x="{_LEFT - 6}" y="{top + 10}" text-anchor="end">{shown}</text>'
     yield f'<text x="{_LEFT - 6}" y="{bottom}" text-anchor="end">0</text>'
     for number, line in enumerate(panel.lines):
         colour = _COLOURS[number % len(_COLOURS)]

@@ -53,7 +53,7 @@ class Shards:
         self._assigned = False
         self._restoring = asyncio.Lock()
         self._astray: set[TP] = set()
-        """Partitions whose records are ignored until they are read again from the shard's position."""
+        """Partitions to read again from the shard's position: some of their records may have been left out."""
         self.failure: BaseException | None = None
         """Why the app crashed."""
         app.on_partitions_revoked.connect(self._revoked, weak=False)
@@ -125,9 +125,7 @@ class Shards:
         if not astray or self._app.rebalancing:
             return
         strays = {tp: self._owned[tp.partition].positions[tp.topic] for tp in astray}
-        # From here on nothing is ignored: what is read again can be there before the call returns, and comes only once.
-        # What was on its way before is told by the shard's position: it follows, is known already, or is a gap.
-        astray.clear()
+        astray.clear()  # what is on its way, or is read again before the call returns, can go astray anew
         try:
             await self._app.consumer.seek_wait(strays)
         except IllegalStateError:  # the next rebalance has begun; it ends with this anew
@@ -152,7 +150,7 @@ class Shards:
         """Apply consecutive records of one partition; begin a flush at half a transaction, and wait at its bound."""
         tp = TP(records[0].topic, records[0].partition)
         owned = self._owned.get(tp.partition)
-        if owned is None or tp in self._astray:
+        if owned is None:
             return
         if not owned.follows(records):
             self._astray.add(tp)

@@ -53,6 +53,7 @@ class OwnedShard:
         self._sources = {settings.input_topic(s.source.topic): key for key, s in plan.sources.items()}
         self._next: dict[str, int] = {}
         self._unsure: dict[str, int | None] = {}
+        """Where the last records of a topic ended, None when none have come, while it is in doubt."""
         self._repeat_before: dict[str, int] = {}
         self._producer = transactional_producer(settings, str(index), timeout_ms=60_000)
 
@@ -72,6 +73,7 @@ class OwnedShard:
     def begin_at(self, offsets: Mapping[str, int]) -> None:
         """Say which record of each topic comes next: the one after the last that the committed state knows."""
         self._next = dict(offsets)
+        self.doubt()
 
     @property
     def positions(self) -> Mapping[str, int]:
@@ -85,15 +87,17 @@ class OwnedShard:
     def follows(self, records: list[ConsumerRecord]) -> bool:
         """Return whether no record was left out before these; if not, the topic is to be read again from its position.
 
-        A real gap (a transaction marker, records that retention removed) shows the same first record again.
+        Only reading again tells a real gap (a transaction marker, records that retention removed) from one of our own:
+        then the records come that came before, and none in front of them. What merely goes on after the last ones was
+        on its way already, and tells nothing.
         """
-        topic, first = records[0].topic, records[0].offset
+        topic, first, end = records[0].topic, records[0].offset, records[-1].offset + 1
         if topic not in self._unsure:
             return True
-        if first > self._next[topic] and first != self._unsure[topic]:
-            self._unsure[topic] = first
+        come, self._unsure[topic] = self._unsure[topic], end
+        if first > self._next[topic] and (come is None or first >= come):
             return False
-        if records[-1].offset >= self._next[topic]:
+        if end > self._next[topic]:
             del self._unsure[topic]
         return True
 

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -35,7 +36,7 @@ from streams.web_parts import bound_port
 _CLOCK_STEPS = "_SALESPULSE_CLOCK_STEPS"
 """How a process tells the one that replaces it how often the clock was put back."""
 _PAUSE_SECONDS = 1.0
-_LOOK_SECONDS, _STOP_SECONDS = 0.1, 4.0
+_CANCEL_SECONDS, _LOOK_SECONDS, _STOP_SECONDS = 0.5, 0.1, 4.0
 _WILDCARDS = ("0.0.0.0", "::")  # noqa: S104 (looked for, not listened on)
 _log = structlog.get_logger(__name__)
 
@@ -112,17 +113,23 @@ def reached_at(settings: Settings, port: int) -> str:
 
 def _run_until_stopped(loop: asyncio.AbstractEventLoop, work: Any) -> bool:
     """Run `work`; return False when SIGTERM or SIGINT came first."""
-    task = loop.create_task(work)
+    task, told = loop.create_task(work), asyncio.Event()
+
+    def stop() -> None:
+        told.set()
+        if not task.done():
+            task.cancel()
+            loop.call_later(_CANCEL_SECONDS, stop)  # once more: clients can lose a cancellation
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, task.cancel)
+        loop.add_signal_handler(number, stop)
     try:
-        loop.run_until_complete(task)
-    except asyncio.CancelledError:
-        return False
+        with suppress(asyncio.CancelledError):
+            loop.run_until_complete(task)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-    return True
+    return not told.is_set()
 
 
 async def _prepare(settings: Settings, plan: Plan, health: _Health) -> None:

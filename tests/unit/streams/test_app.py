@@ -117,7 +117,6 @@ async def test_what_is_read_again_counts_although_the_seek_is_not_over() -> None
     shards = app.consumer.shards = Shards(app, frozenset({DEALS}), plan, settings, lambda: 0, Telemetry())
     owned = OwnedShard(0, plan, settings, lambda: 0)
     owned.begin_at({DEALS: 100})
-    owned.doubt()
     shards._owned[0], shards._astray = owned, {TP(DEALS, 0)}  # noqa: SLF001 - as after a rebalance
     await shards._seek_strays()  # noqa: SLF001 - what flushing does each time
     await owned.close()

@@ -1,11 +1,16 @@
 """How a worker ends that could not even start: by what failed its start, so that it knows whether to begin anew."""
 
+import asyncio
+import os
+import signal
+from contextlib import closing, suppress
 from typing import Any
 
+import pytest
 from aiokafka.errors import KafkaConnectionError
 
 from config.settings import Settings
-from streams.worker import _run_faust
+from streams.worker import _run_faust, _run_until_stopped
 
 
 class _Worker:
@@ -59,3 +64,22 @@ def test_a_flush_that_failed_is_why_a_worker_begins_anew() -> None:
 
 def test_a_worker_that_was_told_to_stop_does_not_begin_anew_because_its_last_flush_failed() -> None:
     assert ended(_Told(), _FailedShards()) is None
+
+
+async def _deaf(times: int) -> None:
+    """Lose the order to stop so many times, as clients of Kafka do, and be done then."""
+    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(times):
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_worker_that_is_told_to_stop_before_it_works_stops_although_the_order_got_lost(times: int) -> None:
+    with closing(asyncio.new_event_loop()) as loop:
+        assert not _run_until_stopped(loop, _deaf(times))
+
+
+def test_a_worker_that_is_not_told_to_stop_goes_on() -> None:
+    with closing(asyncio.new_event_loop()) as loop:
+        assert _run_until_stopped(loop, asyncio.sleep(0))
