@@ -18,6 +18,7 @@ from metrics.plan import Plan
 from metrics.shard import Shard
 from streams.batches import RawBatch, Records, batches_of
 from streams.clock import Clock, ClockPutBackError
+from streams.consumer import DeliversAll
 from streams.kafka import TransactionLostError
 from streams.owned import TRANSACTION_RECORDS, OwnedShard
 from streams.rebalances import Rebalances
@@ -288,6 +289,7 @@ def create_app(settings: Settings, plan: Plan, clock: Clock, telemetry: Telemetr
         stream_wait_empty=False,
         datadir=f".salespulse-{settings.app_id}",
     )
+    app.transport.Consumer = DeliversAll
     shards = Shards(app, topics, plan, settings, clock, telemetry)
 
     @app.agent(
