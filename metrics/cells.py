@@ -159,6 +159,8 @@ class CuboidCells:
         self.panes: dict[int, dict[RowKey, Sums]] = {}
         self.dirty: set[int] = set()
         """The panes that changed since the last seal."""
+        self._shrunk: set[int] = set()
+        """Those of them that lost cells: a table keeps the room that it once needed, also for a day of minutes."""
         self._parts: dict[int, int] = {}
         """The number of records of each pane that has several."""
         self._names = codes.names
@@ -208,6 +210,7 @@ class CuboidCells:
             cell = cells[row] = tuple(map(add, cell, delta))
             if not any(cell):
                 del cells[row]
+                self._shrunk.add(pane)
 
     def drop_old(self, first_pane: int) -> None:
         """Drop the panes before `first_pane`."""
@@ -220,12 +223,15 @@ class CuboidCells:
         for pane in self.dirty:
             cells = self.panes.get(pane)
             if cells:
+                if pane in self._shrunk:
+                    cells = self.panes[pane] = dict(cells)
                 values = self._encoded(pane, cells)
             else:
                 self.panes.pop(pane, None)
                 values = [None] * self._parts.pop(pane, 1)
             yield from ((pane_key(self.cuboid.id, pane, part), value) for part, value in enumerate(values))
         self.dirty.clear()
+        self._shrunk.clear()
 
     def _encoded(self, pane: int, cells: dict[RowKey, Sums]) -> list[bytes | None]:
         """Return a pane as one record, or as several of which none is too large to be written.

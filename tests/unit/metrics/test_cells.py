@@ -1,6 +1,7 @@
 """Cells: exact sums of any size, folded by columns or one by one, and dropped when no window reaches them."""
 
 import random
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -116,6 +117,24 @@ def test_old_panes_are_dropped_and_taking_them_out_again_changes_nothing() -> No
     assert {cells_key(key)[0] for key, _ in sealed.cells} <= stocks
     assert {value for _, value in sealed.cells} == {None}
     assert before > len(gone)
+
+
+def test_a_pane_that_loses_its_cells_gives_their_room_back() -> None:
+    shard = Shard(plan(), NOON)
+    many = [event("deal", f"d{i}", owner_id=f"rep-{i}") for i in range(300)]
+    shard.apply("deal", [record(e) for e in many])
+    shard.seal()
+    before = _room(shard)
+    shard.apply("deal", [record(event("deal", f"d{i}", version=2, op="delete")) for i in range(1, 300)])
+    shard.seal()
+    assert _room(shard) < before / 4
+
+
+def _room(shard: Shard) -> int:
+    """Return the bytes that the tables of all panes take."""
+    cubes = vars(shard)["_cubes"].values()
+    tables = (table for each in cubes for cube in each for table in cube.cuboids)
+    return sum(sys.getsizeof(cells) for table in tables for cells in table.panes.values())
 
 
 @pytest.mark.parametrize("count", [1, 200])
