@@ -4,30 +4,28 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-_EXPLAINED = ("aiokafka.errors.", "asyncio.exceptions.CancelledError", "RuntimeError: Event loop is closed")
+_EXPLAINED = (
+    "aiokafka.errors.",
+    "asyncio.exceptions.CancelledError",
+    "ConnectionResetError: ",
+    "RuntimeError: Event loop is closed",
+)
 """Exceptions whose tracebacks the faults explain.
 
-Every broker goes away, and libraries tell of requests that nobody waits for any more.
+Every broker goes away, which resets its connections, and libraries tell of requests that nobody waits for any more.
 """
 _BEGINS = "Traceback (most recent call last)"
-_GOES_ON = (
-    "The above exception was the direct cause of the following exception:",
-    "During handling of the above exception, another exception occurred:",
-)
 
 
-def tracebacks(log: Path) -> list[str]:
-    """Return the last line of every traceback: the exception and its text; those that led to it are not told."""
-    within, found = False, list[str]()
+def tracebacks(log: Path) -> Iterator[str]:
+    """Yield the last line of every traceback: the exception and its text."""
+    within = False
     for line in log.read_text(errors="replace").splitlines():
         if _BEGINS in line:
             within = True
         elif within and line[:1].strip():
             within = False
-            found.append(line)
-        elif line in _GOES_ON and found:
-            found.pop()
-    return found
+            yield line
 
 
 def unexplained(log: Path) -> Iterator[str]:
