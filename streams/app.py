@@ -16,9 +16,10 @@ from config.settings import Settings
 from config.tls import client_context
 from metrics.plan import Plan
 from metrics.shard import Shard
+from streams.assignor import DeclaredAssignor
 from streams.batches import RawBatch, Records, batches_of
 from streams.clock import Clock, ClockPutBackError
-from streams.consumer import DeliversAll
+from streams.consumer import ShardConsumer
 from streams.kafka import TransactionLostError
 from streams.owned import TRANSACTION_RECORDS, OwnedShard
 from streams.rebalances import Rebalances
@@ -273,10 +274,11 @@ def create_app(settings: Settings, plan: Plan, clock: Clock, telemetry: Telemetr
         broker_credentials=_credentials(settings),
         ConsumerScheduler=batches_of(topics, BATCH_RECORDS),
         TableManager=Rebalances,
+        PartitionAssignor=DeclaredAssignor,
         topic_allow_declare=False,
         topic_disable_leader=True,
         topic_partitions=settings.partitions,
-        # With this and no tables Faust takes its own assignor, which gives one worker the same partition of all topics.
+        # With this and no tables Faust takes this assignor, which gives one worker the same partition of all topics.
         table_standby_replicas=1,
         web_enabled=False,
         consumer_auto_offset_reset="earliest",
@@ -289,7 +291,7 @@ def create_app(settings: Settings, plan: Plan, clock: Clock, telemetry: Telemetr
         stream_wait_empty=False,
         datadir=f".salespulse-{settings.app_id}",
     )
-    app.transport.Consumer = DeliversAll
+    app.transport.Consumer = ShardConsumer
     shards = Shards(app, topics, plan, settings, clock, telemetry)
 
     @app.agent(

@@ -13,6 +13,7 @@ from streams.recovery import read_tables
 from tests.chaos.committed import Published, committed_cells, dead_letters, mirrored
 from tests.chaos.expected import Expected, spell
 from tests.chaos.scenario import CLOCK_MS
+from tests.entities import entities_in
 from tests.integration.cluster import plan_of
 
 _SHOWN = 3
@@ -50,13 +51,18 @@ async def check_cells(report: Report, settings: Settings, expected: Expected) ->
     report.none("cells of no cuboid", found.strangers)
 
 
-async def check_restart(report: Report, settings: Settings, partition: int) -> None:
-    """Compare the cells of a shard with those that its next owner would make of its entities."""
-    tables = await read_tables(settings, [settings.entities_topic, settings.cells_topic], partition)
-    shard = Shard(plan_of(settings), CLOCK_MS, partition, settings.partitions)
-    shard.restore(tables[settings.entities_topic], tables[settings.cells_topic])
-    report.compared["entities"] += shard.size
-    report.none("cells after a restart", shard.seal().cells)
+async def check_entities(report: Report, settings: Settings, expected: Expected) -> None:
+    """Compare every entity with the recomputation, and the cells of each shard with those made of its entities."""
+    found: dict[bytes, bytes] = {}
+    for partition in range(settings.partitions):
+        tables = await read_tables(settings, [settings.entities_topic, settings.cells_topic], partition)
+        shard = Shard(plan_of(settings), CLOCK_MS, partition, settings.partitions)
+        shard.restore(tables[settings.entities_topic], tables[settings.cells_topic])
+        report.none("cells after a restart", shard.seal().cells)
+        theirs = entities_in(shard)
+        report.none("entities of two shards", found.keys() & theirs.keys())
+        found |= theirs
+    report.equal("entities", found, expected.entities)
 
 
 async def check_topic(report: Report, topic: Published, expected: Expected, patience: float) -> None:

@@ -30,6 +30,7 @@ class Expected:
     Attributes:
         readings: the results, by the names of the readings.
         cells: the sums of every cell that is not zero.
+        entities: the state of every entity, by its key.
         references: the records of plans and rates.
         published: every reading as it is told to others, without its revision, by its key.
         letters: what is refused.
@@ -37,6 +38,7 @@ class Expected:
 
     readings: Mapping[Spelt, Any]
     cells: Mapping[Cell, list[int]]
+    entities: Mapping[bytes, bytes]
     references: Mapping[bytes, bytes | None]
     published: Mapping[str, dict[str, Any]]
     letters: frozenset[Letter]

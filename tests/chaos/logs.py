@@ -7,12 +7,14 @@ from pathlib import Path
 _EXPLAINED = (
     "aiokafka.errors.",
     "asyncio.exceptions.CancelledError",
+    "AssertionError: Did we not perform bootstrap?",
     "ConnectionResetError: ",
     "RuntimeError: Event loop is closed",
 )
 """Exceptions whose tracebacks the faults explain.
 
-Every broker goes away, which resets its connections, and libraries tell of requests that nobody waits for any more.
+Every broker goes away, which resets its connections, and answers that there are no brokers before it is up; and
+libraries tell of requests that nobody waits for any more.
 """
 _BEGINS = "Traceback (most recent call last)"
 

@@ -24,6 +24,7 @@ from tests.cells import cells_in, references_in
 from tests.chaos.expected import Expected, Letter, spell
 from tests.chaos.feed import Feed
 from tests.chaos.scenario import CLOCK, CLOCK_MS, DECLARED, Declared
+from tests.entities import entities_in
 from tests.integration.cluster import plan_of
 
 _AT_ONCE = 20_000
@@ -66,6 +67,7 @@ def recompute(wires: Iterable[Wire], declared: Declared) -> Expected:
     return Expected(
         {spell(r): r.result for r in view.all_readings()},
         cells_in(plan, records),
+        entities_in(shard),
         {key: value for key, value in references_in(records).items() if value is not None},
         published_by(view, plan),
         frozenset(letters),

@@ -6,7 +6,6 @@ Says how far it is on standard output, one JSON object a line, and its outcome i
 """
 
 import asyncio
-import random
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -16,7 +15,7 @@ import click
 import msgspec
 from aiokafka.errors import KafkaError
 
-from tests.chaos.checks import Report, check_cells, check_letters, check_redis, check_restart, check_topic
+from tests.chaos.checks import Report, check_cells, check_entities, check_letters, check_redis, check_topic
 from tests.chaos.committed import published
 from tests.chaos.expected import expected_of
 from tests.chaos.faults import Fault
@@ -127,7 +126,7 @@ class Run:
         checks: tuple[Awaitable[None], ...] = (
             check_cells(report, settings, expected),
             check_letters(report, settings, expected),
-            check_restart(report, settings, random.Random(self._scenario.seed).randrange(settings.partitions)),
+            check_entities(report, settings, expected),
         )
         for check in checks:
             await check

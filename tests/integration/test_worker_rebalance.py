@@ -1,4 +1,4 @@
-"""No record is left out when the consumer has run past it, whether it was delivered from there on or not."""
+"""No record is left out when the consumer has run past it; a consumer that cannot join its group is noticed."""
 
 import asyncio
 import json
@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from aiokafka import ConsumerRecord
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
 
 from bench.mix import event_mix
 from config.settings import Settings
@@ -81,3 +83,19 @@ async def test_records_that_were_on_their_way_when_the_consumer_was_led_back(
         await shards.apply([ConsumerRecord(deals, partition, 7, 0, 0, None, b"{}", None, 0, 0, ())])
     await produce(settings, EVENTS)
     await _all_is_applied(settings)
+
+
+async def test_a_consumer_that_knows_no_broker_to_ask_for_its_group_ends_the_app(
+    settings: Settings, worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app, _ = worker
+    await make_topics(settings)
+
+    async def look_up(*_: Any) -> int:
+        raise AssertionError("Did we not perform bootstrap?")  # as aiokafka does when a broker told of none and went
+
+    monkeypatch.setattr(AIOKafkaClient, "coordinator_lookup", look_up)
+    await app.start()
+    await asyncio.wait_for(app.wait_until_stopped(), 10)
+    assert app.crashed
+    assert isinstance(app.crash_reason, KafkaError)
