@@ -34,7 +34,6 @@ log.segment.bytes=33554432
 log.retention.check.interval.ms=30000
 """
 """Of the broker: what was applied long ago is not kept, as it would fill the disk."""
-_PATIENCE_SECONDS = 1_200.0
 _EQUAL_SECONDS = 60.0
 
 
@@ -79,7 +78,7 @@ class _Day:
             with self._child("bench.clocked", "worker") as worker, self._child("bench.clocked", "serve") as view:
                 worker.until_ready(self._settings.worker_http_port)
                 view.until_ready(self._settings.http_port)
-                asyncio.run(wait_until_applied(self._settings, _PATIENCE_SECONDS))
+                asyncio.run(wait_until_applied(self._settings))
                 return self._follow(producer, worker, view)
 
     def _child(self, module: str, argument: str) -> Child:
@@ -99,7 +98,7 @@ class _Day:
         worker_cores, view_cores = ((child.cpu_seconds() - before) / form.real_seconds for child, before in both)
         produced = producer.result()
         self._say("the day is over; what waits is applied, and everything recomputed")
-        asyncio.run(wait_until_applied(self._settings, _PATIENCE_SECONDS))
+        asyncio.run(wait_until_applied(self._settings))
         caught_up = self._clock.real_second - form.real_seconds
         expected = self._recomputed()
         wrong = asyncio.run(_wrong(expected, watch))

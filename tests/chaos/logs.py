@@ -10,11 +10,12 @@ _EXPLAINED = (
     "AssertionError: Did we not perform bootstrap?",
     "ConnectionResetError: ",
     "RuntimeError: Event loop is closed",
+    "TimeoutError",
 )
 """Exceptions whose tracebacks the faults explain.
 
-Every broker goes away, which resets its connections, and answers that there are no brokers before it is up; and
-libraries tell of requests that nobody waits for any more.
+Every broker goes away, which resets its connections, and answers that there are no brokers before it is up; who is
+stopped, or asks one that is frozen, is out of time; and libraries tell of requests that nobody waits for any more.
 """
 _BEGINS = "Traceback (most recent call last)"
 

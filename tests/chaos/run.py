@@ -26,7 +26,9 @@ from tests.chaos.outcome import Outcome
 from tests.chaos.scenario import Act, Scenario, scenario
 from tests.integration.cluster import wait_until_applied
 
-_PATIENCE_SECONDS = 600.0
+_FEEDING_SECONDS = 600.0
+_STANDSTILL_SECONDS = 90.0
+"""So long nothing may be applied after the last fault: to join anew takes two time-outs of ten seconds, and to open."""
 _PUBLISH_SECONDS = 120.0
 
 
@@ -69,7 +71,7 @@ class Run:
                 worker.start()
         for view in installation.views.values():
             view.start()
-        await installation.until_opened(_PATIENCE_SECONDS)
+        await installation.until_opened(_STANDSTILL_SECONDS)
         if not installation.feeder.runs:
             installation.feeder.start()
         await asyncio.gather(*(self._lane(name, faults) for name, faults in act.lanes.items()))
@@ -100,12 +102,12 @@ class Run:
         done = self._done
         self._installation.tell("faults are over")
         self._say("feeding", done)
-        code = await self._installation.feeder.ended(_PATIENCE_SECONDS)
+        code = await self._installation.feeder.ended(_FEEDING_SECONDS)
         if code:
             self.outcome.failures.append(f"the feeder ended with exit code {code}")
         self._installation.tell("all is written")
         self._say("applying", done)
-        await wait_until_applied(self._installation.settings, _PATIENCE_SECONDS)
+        await wait_until_applied(self._installation.settings, _STANDSTILL_SECONDS)
         self._installation.tell("all is applied")
 
     async def _check(self) -> None:

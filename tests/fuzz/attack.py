@@ -38,7 +38,7 @@ async def attack(settings: Settings, n: int, seed: int, folder: Path, progress: 
         watching = asyncio.create_task(_watch(worker, begun, outcome.samples))
         await _produce(settings, n, seed, progress)
         outcome.produced_seconds = time.monotonic() - begun
-        await wait_until_applied(settings, 90 + n / 1_000)
+        await wait_until_applied(settings)
         outcome.seconds = time.monotonic() - begun
         watching.cancel()
         outcome.outcomes = await _counted(worker)

@@ -235,17 +235,17 @@ async def wait_until_applied(settings: Settings, patience: float = PATIENCE_SECO
     """Wait until the group has committed every record of the sources and every link.
 
     Raises:
-        TimeoutError: it has not within `patience` seconds; the text says what is missing.
+        TimeoutError: nothing has changed for `patience` seconds; the text says what is missing.
     """
     plan = plan_of(settings)
     topics = [settings.input_topic(s.source.topic) for s in plan.sources.values()]
-    deadline = time.monotonic() + patience
-    while True:
-        missing = await _not_applied(settings, topics)
-        if not missing:
-            return
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"not applied after {patience:.0f} s: {missing}")
+    before: dict[str, int] = {}
+    moved_at = time.monotonic()
+    while missing := await _not_applied(settings, topics):
+        if missing != before:
+            before, moved_at = missing, time.monotonic()
+        elif time.monotonic() - moved_at > patience:
+            raise TimeoutError(f"nothing more is applied for {patience:.0f} s: {missing}")
         await asyncio.sleep(0.3)
 
 
