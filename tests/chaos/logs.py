@@ -7,6 +7,7 @@ from pathlib import Path
 _EXPLAINED = (
     "aiokafka.errors.",
     "asyncio.exceptions.CancelledError",
+    "asyncio.exceptions.IncompleteReadError: ",
     "AssertionError: Did we not perform bootstrap?",
     "ConnectionResetError: ",
     "RuntimeError: Event loop is closed",
@@ -14,7 +15,7 @@ _EXPLAINED = (
 )
 """Exceptions whose tracebacks the faults explain.
 
-Every broker goes away, which resets its connections, and answers that there are no brokers before it is up; who is
+Every broker goes away, which ends its connections, and answers that there are no brokers before it is up; who is
 stopped, or asks one that is frozen, is out of time; and libraries tell of requests that nobody waits for any more.
 """
 _BEGINS = "Traceback (most recent call last)"
