@@ -22,12 +22,12 @@ _BEGINS = "Traceback (most recent call last)"
 
 
 def tracebacks(log: Path) -> Iterator[str]:
-    """Yield the last line of every traceback: the exception and its text."""
+    """Yield the last line of every traceback: the exception and its text; other threads may log in between."""
     within = False
     for line in log.read_text(errors="replace").splitlines():
         if _BEGINS in line:
             within = True
-        elif within and line[:1].strip():
+        elif within and line[:1].strip() and not line[0].isdigit():
             within = False
             yield line
 
