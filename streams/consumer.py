@@ -8,6 +8,7 @@ What keeps the consumer in its group can end, for one when the brokers went away
 aiokafka tells so whoever asks for records; Faust asks for none while it has no partitions, and would wait for ever.
 """
 
+import logging
 from typing import Any
 
 from faust.transport.drivers.aiokafka import Consumer
@@ -27,6 +28,8 @@ class _Nothing(dict[TP, int | None]):
 class ShardConsumer(Consumer):
     """A consumer that drops nothing, and ends the app when it cannot stay in its group."""
 
+    logger = logging.getLogger("faust.transport")
+
     def __init__(self, *args: Any, **options: Any) -> None:
         """Make Faust's consumer."""
         super().__init__(*args, **options)
@@ -35,9 +38,10 @@ class ShardConsumer(Consumer):
     @Service.task
     async def _watch_membership(self) -> None:
         """Ask every two seconds whether all is well with the group; what is not ends the app."""
+        await self.sleep(_LOOK_SECONDS)
         while not self.should_stop:
-            await self.sleep(_LOOK_SECONDS)
             await self._thread.call_thread(self._check_membership)
+            await self.sleep(_LOOK_SECONDS)
 
     async def _check_membership(self) -> None:
         consumer: Any = self._thread._consumer  # noqa: SLF001 (neither Faust nor aiokafka has a way to ask)

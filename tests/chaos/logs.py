@@ -8,12 +8,15 @@ _EXPLAINED = (
     "aiokafka.errors.",
     "asyncio.exceptions.CancelledError",
     "AssertionError: Did we not perform bootstrap?",
+    "KeyError: <aiokafka.producer.message_accumulator.MessageBatch object",
     "RuntimeError: Event loop is closed",
+    "streams.kafka.TransactionLostError: ",
 )
 """Exceptions whose tracebacks the faults explain.
 
-Every broker goes away, and answers that there are no brokers before it is up; and libraries tell of requests that
-nobody waits for any more.
+Every broker goes away, and answers that there are no brokers before it is up; libraries tell of requests that nobody
+waits for any more; and who was stopped for longer than a transaction may take has lost it, for which aiokafka forgets
+a batch twice when it had to send it again.
 """
 _EXPLAINED_CAUSES = ("asyncio.exceptions.IncompleteReadError: ", "ConnectionResetError: ", "TimeoutError")
 """Those that the faults explain where another one was raised from them: a connection ended, or time ran out."""

@@ -64,6 +64,7 @@ async def test_sigterm_under_load_ends_in_time_with_all_that_was_applied_committ
         worker.close()
     assert code == 0
     assert seconds < 5
+    assert "Consumer" not in worker.log.read_text()  # nothing of how the libraries stop is told
     offsets = await committed_offsets(settings)
     assert 2_000 <= sum(o for (topic, _), o in offsets.items() if topic != settings.links_topic) < 40_000
     for partition in range(settings.partitions):
